@@ -1,0 +1,76 @@
+# Every target makes what it needs; run them in any order. Needs GNU make and Python 3.11 to 3.13 with its venv module.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV ?= .venv
+INPUT ?=
+OUT ?= out/demo
+PYTEST_ARGS ?=
+# The first Python that runs and is new enough; override with: make PYTHON=/path/to/python3.12 demo
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+IN_VENV := $(VENV)/bin/python
+LOCKED := pyproject.toml constraints.txt
+INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: help venv demo test check format lock clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Options: INPUT=clip.mp4|camera  OUT=dir  PYTEST_ARGS='-k name'  PYTHON=python3.12"
+
+venv: $(IN_VENV) ## make the virtual environment
+
+demo: $(VENV)/.demo ## make a call: INPUT=clip.mp4|camera (default: the project's sample), results in OUT
+	@$(IN_VENV) -m experiments.demo --input "$(INPUT)" --out "$(OUT)"
+
+test: $(VENV)/.test ## run the tests, those marked slow left out
+	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## lint, formatting and types
+	@$(IN_VENV) -m ruff check .
+	@$(IN_VENV) -m ruff format --check .
+	@$(IN_VENV) -m mypy
+
+format: $(VENV)/.dev ## format the code and mend what the linter can
+	@$(IN_VENV) -m ruff check --fix .
+	@$(IN_VENV) -m ruff format .
+
+# CUDA packages depend on the machine, so they stay out of the lock; torch is pinned to the release we test.
+lock: $(VENV)/.dev ## write constraints.txt anew from pyproject.toml
+	@echo "torch==2.13.0" > $(VENV)/pins.txt
+	@$(IN_VENV) -m piptools compile --quiet --all-extras --strip-extras --upgrade --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		--constraint $(VENV)/pins.txt --output-file $(VENV)/lock.txt pyproject.toml
+	@{ echo "# Versions that are tested together, on Python 3.11 to 3.13. Written by: make lock"; \
+		sed -E 's/^(torch==[0-9.]+)\+.*/\1/' $(VENV)/lock.txt \
+		| grep -E '^[A-Za-z0-9]' | grep -vE '^(facewire|nvidia-|cuda-|triton)'; } > constraints.txt
+
+clean: ## remove the virtual environment, results and caches
+	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(IN_VENV):
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "facewire needs Python 3.11, 3.12 or 3.13 and found none. Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 1; fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.demo: $(LOCKED) | $(IN_VENV)
+	@echo "Installing what the demo needs (no torch)"
+	@$(INSTALL) ".[demo]"
+	@touch $@
+
+$(VENV)/.test: $(LOCKED) | $(IN_VENV)
+	@echo "Installing what the tests need (torch included)"
+	@$(INSTALL) ".[test]"
+	@touch $@
+
+# The type checker reads the types of every dependency, so it wants them installed.
+$(VENV)/.dev: $(VENV)/.test
+	@echo "Installing linter and type checker"
+	@$(INSTALL) ".[test,dev]"
+	@touch $@

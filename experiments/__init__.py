@@ -1,0 +1,1 @@
+"""facewire: experiments (see docs/ARCHITECTURE.md)."""

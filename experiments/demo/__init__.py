@@ -1,0 +1,1 @@
+"""One whole call on this machine, measured: `python -m experiments.demo`. See `__main__` for the flags."""

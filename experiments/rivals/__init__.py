@@ -1,0 +1,2 @@
+"""Rivals at their best: ordinary video codecs at the rates that facewire takes, for side-by-side
+measurements."""

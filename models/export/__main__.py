@@ -1,0 +1,66 @@
+"""Exports a checkpoint: ONNX fp32, checked against torch, int8 calibrated on training people, and the manifest.
+
+    python -m models.export --checkpoint FILE.pt [--cache DIR] [--detector] [--out models/weights]
+
+`--detector` also replaces analyser and voice branch: that is a new bitstream, and other receivers no longer understand it.
+Without `--cache` no int8 copy is made.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.export.calibration import calibration_feeds
+from models.export.manifest import write_manifest
+from models.export.onnx_files import export_graph, shared_graphs, size_graphs
+from models.export.quantise import quantise
+from models.training.checkpoint import load_codec
+from models.training.dataset import open_cache
+from models.weights import WEIGHTS_DIR
+from shared.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, help="made by `python -m models.training`")
+    parser.add_argument("--cache", type=Path, help="training cache, for the int8 calibration")
+    parser.add_argument("--detector", action="store_true", help="replace analyser and voice branch too (new bitstream)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
+    parser.add_argument("--run", default="", help="one line for the manifest: how the checkpoint was made")
+    parser.add_argument("--update-manifest", action="store_true", help="only write the manifest anew")
+    options = parser.parse_args(arguments)
+    try:
+        if not options.update_manifest:
+            _export(options)
+        print(f"manifest: {write_manifest(_runs(options), options.out)}")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _export(options: argparse.Namespace) -> None:
+    if options.checkpoint is None:
+        raise UserError("Say which checkpoint to export: --checkpoint OUT/checkpoint.pt")
+    codec = load_codec(options.checkpoint)
+    graphs = size_graphs(codec) | (shared_graphs(codec) if options.detector else {})
+    for name, graph in graphs.items():
+        print(f"{name}: differs from torch by {export_graph(graph, options.out / name):.1e}")
+    if options.cache:
+        size = codec.renderer.size.name
+        reference, render = calibration_feeds(codec, open_cache(options.cache))
+        for name, feeds in (("encode_reference", reference), ("render", render)):
+            quantise(options.out / size / f"{name}.onnx", options.out / size / f"{name}.int8.onnx", feeds)
+            print(f"{size}/{name}.int8.onnx: calibrated on {len(feeds)} samples")
+
+
+def _runs(options: argparse.Namespace) -> dict[str, str]:
+    if options.checkpoint is None or not options.run:
+        return {}
+    size = load_codec(options.checkpoint).renderer.size.name
+    return {group: options.run for group in ((size, "analyser", "voice") if options.detector else (size,))}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

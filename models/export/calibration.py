@@ -1,0 +1,32 @@
+"""Inputs to calibrate int8 graphs with: real samples of training people, with and without voice and thumbnail."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.export.graphs import DRIVING, FEATURES
+from models.networks.codec import Codec
+from models.training.dataset import CachedClip
+from models.training.samples import Sampler
+from models.training.settings import Settings
+from models.training.step import Step, to_tensors
+
+Feeds = dict[str, NDArray[np.float32]]
+SAMPLES = 48
+
+
+@torch.no_grad()
+def calibration_feeds(codec: Codec, clips: list[CachedClip]) -> tuple[list[Feeds], list[Feeds]]:
+    """Return inputs of encode_reference and of render."""
+    settings = Settings(references=1, frames=1, seed=77)
+    sampler = Sampler([clip for clip in clips if clip.split == "train"], settings)
+    step = Step(settings, None)
+    references, renders = [], []
+    for number in range(SAMPLES):
+        data = to_tensors(sampler.batch(number), torch.device("cpu"))
+        features = codec.renderer.encode_reference(data["image"], data["mask"])
+        driving = step.driving(codec, data, torch.Generator().manual_seed(number))
+        references.append({"image": data["image"].numpy(), "mask": data["mask"].numpy()})
+        named = dict(zip(FEATURES, features, strict=True)) | dict(zip(DRIVING, driving, strict=True))
+        renders.append({name: np.ascontiguousarray(value.numpy()) for name, value in named.items()})
+    return references, renders

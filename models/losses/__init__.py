@@ -1,0 +1,1 @@
+"""Losses of training; none of them is needed to run a call."""

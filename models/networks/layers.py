@@ -1,0 +1,65 @@
+"""Small building blocks that the networks share."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution that keeps the size (stride 1) or halves it (stride 2)."""
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+
+
+class Conv(nn.Sequential):
+    """Convolution and leaky ReLU: (B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__(conv(inputs, outputs, kernel, stride), nn.LeakyReLU(0.2))
+
+
+class ModulatedBlock(nn.Module):
+    """Residual block whose features an identity code scales and shifts (FiLM, Perez et al. 2018, arXiv 1709.07871).
+
+    (B, C, H, W), (B, D) -> (B, C, H, W). The modulation starts as the identity.
+    """
+
+    def __init__(self, channels: int, identity: int) -> None:
+        super().__init__()
+        self.first, self.second = conv(channels, channels), conv(channels, channels)
+        self.modulation = nn.Linear(identity, 2 * channels)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        nn.init.normal_(self.second.weight, std=0.02)
+
+    def forward(self, x: Tensor, identity: Tensor) -> Tensor:
+        """Return x plus its modulated correction."""
+        scale, shift = self.modulation(identity)[:, :, None, None].chunk(2, dim=1)
+        y = F.leaky_relu(self.first(x), 0.2) * (1 + scale) + shift
+        return x + self.second(y)
+
+
+def resize(x: Tensor, side: int) -> Tensor:
+    """Return x (B, C, H, W) at side x side: area average downwards, bilinear upwards."""
+    if x.shape[-1] == side:
+        return x
+    if x.shape[-1] > side:
+        return F.avg_pool2d(x, x.shape[-1] // side)
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def identity_grid(side: int, like: Tensor) -> Tensor:
+    """Return (side, side, 2) pixel-centre coordinates, x first, in -1..1."""
+    axis = (torch.arange(side, device=like.device, dtype=torch.float32) * 2 + 1) / side - 1
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack((x, y), dim=-1)
+
+
+def warp(features: Tensor, flow: Tensor) -> Tensor:
+    """Return features (B, C, H, W) looked up at `identity + flow`; flow (B, 2, h, w) is resized to H x W.
+
+    Always in float32: bf16 coordinates lose whole pixels.
+    """
+    side = features.shape[-1]
+    grid = identity_grid(side, flow) + resize(flow.float(), side).permute(0, 2, 3, 1)
+    with torch.autocast(features.device.type, enabled=False):
+        return F.grid_sample(features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)

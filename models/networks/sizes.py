@@ -1,0 +1,38 @@
+"""The sizes of the receiver's networks. One detector serves all of them: it is the bitstream."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Channel counts of one receiver.
+
+    reference_*: features of the keyframe at 256, 128, 64 and 32 px. motion: width of the dense motion network.
+    blocks_32: residual blocks at the coarsest level. refine: channels of the last convolution at 256 px.
+    """
+
+    name: str
+    reference_256: int
+    reference_128: int
+    reference_64: int
+    reference_32: int
+    motion: int
+    blocks_32: int
+    refine: int
+
+
+LITE = Size("lite", 12, 32, 48, 96, 32, 1, 8)
+NANO = Size("nano", 8, 16, 32, 64, 16, 1, 8)
+FULL = Size("full", 32, 128, 192, 320, 64, 4, 24)
+TINY = Size("tiny", 4, 4, 8, 8, 4, 1, 4)
+"""For tests only: every part present, next to no arithmetic."""
+
+SIZES = {size.name: size for size in (LITE, NANO, FULL, TINY)}
+
+KEYPOINTS = 8
+CODES = 8
+VOICE = 32
+IDENTITY = 64
+FLOW_SIDE = 64
+REFERENCE_MOTION = 12
+"""Channels of the keyframe's features that the dense motion network sees, at 64 px."""

@@ -1,0 +1,1 @@
+"""Training that reads top to bottom: cache -> motion basis -> networks -> runs/."""

@@ -1,0 +1,175 @@
+"""Makes the training cache: frames, face mesh, masks, wire keyframes and voice of each clip, computed once.
+
+    python -m models.training.cache --clips DIR --out DIR [--tiers A,B] [--workers N]
+
+One folder per clip: `frames.npy` uint8 (T, 256, 256, 3) RGB, `points.npy` float32 (T, 468, 2) in -1..1,
+`masks.npy` uint8 (T, 64, 64), `keyframes.npz` (indices, pictures as decoded from the wire's AV1, bytes each),
+`voice.npy` float32 (T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`. A machine with neither PyAV nor onnxruntime can train from it.
+Each file is written whole or not at all, so an interrupted run goes on where it stopped. Faceless or unreadable clips
+are named and left out.
+"""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.clips import Clip, find_clips
+from shared.errors import UserError
+
+SIDE = 256
+MASK_STRIDE = 5
+"""A mask every fifth frame: people do not move further than the mask is coarse in 200 ms."""
+MAX_LOST_SHARE = 0.1
+"""A clip whose face is lost in more than this share of its frames is left out."""
+KEYFRAMES_PER_CLIP = 6
+KEYFRAME_BYTES = (1000, 2000)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 3 when clips were left out."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.cache", description=__doc__.split("\n")[0])
+    parser.add_argument("--clips", type=Path, required=True, help="folder of clips (with or without a clips.csv)")
+    parser.add_argument("--out", type=Path, required=True, help="where the cache goes (about 20 MB a clip)")
+    parser.add_argument("--tiers", help="licence tiers to use, such as A or A,B (needs a clips.csv); default all")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    tiers = frozenset(options.tiers.split(",")) if options.tiers else None
+    try:
+        left_out = build_cache(find_clips(options.clips, tiers), options.out, options.workers)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for name, reason in left_out:
+        print(f"left out {name}: {reason}")
+    return 3 if left_out else 0
+
+
+def build_cache(clips: list[Clip], out: Path, workers: int) -> list[tuple[str, str]]:
+    """Cache every clip; returns (name, reason) of those left out."""
+    from rich.progress import track
+
+    left_out: list[tuple[str, str]] = []
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = {pool.submit(cache_clip, clip, out / clip.name): clip for clip in clips}
+        for job in track(as_completed(jobs), "caching", total=len(jobs)):
+            try:
+                job.result()
+            except UserError as error:
+                left_out.append((jobs[job].name, str(error)))
+    return sorted(left_out)
+
+
+def cache_clip(clip: Clip, folder: Path) -> None:
+    """Write one clip's cache. Raises UserError when the clip is unreadable or has no steady face."""
+    cv2.setNumThreads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "masks.npy").exists():
+        frames = read_frames(clip.path)
+        points, masks = track_faces(frames)
+        save_array(folder / "frames.npy", frames)
+        save_array(folder / "points.npy", points)
+        save_array(folder / "masks.npy", masks)
+    if not (folder / "keyframes.npz").exists():
+        save_keyframes(folder / "keyframes.npz", np.load(folder / "frames.npy", mmap_mode="r"))
+    if clip.speech and not (folder / "voice.npy").exists():
+        save_voice(folder / "voice.npy", clip.path, len(np.load(folder / "points.npy", mmap_mode="r")))
+    description = {"person": clip.person, "split": clip.split, "speech": (folder / "voice.npy").exists(),
+                   "tier": clip.tier, "source_px": clip.source_px}  # fmt: skip
+    (folder / "clip.json").write_text(json.dumps(description, indent=1))
+
+
+def read_frames(path: Path) -> NDArray[np.uint8]:
+    """Return all frames, uint8 (T, 256, 256, 3) RGB. Raises UserError on unreadable files."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            container.streams.video[0].thread_type = "NONE"
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise UserError(f"{path.name} cannot be read as video ({error}).") from error
+    if len(frames) < 2:
+        raise UserError(f"{path.name} has fewer than two frames.")
+    return np.stack([_square(frame) for frame in frames])
+
+
+def _square(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    side = min(frame.shape[:2])
+    top, left = (frame.shape[0] - side) // 2, (frame.shape[1] - side) // 2
+    square = frame[top : top + side, left : left + side]
+    return square if side == SIDE else cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def track_faces(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return mesh points float32 (T, 468, 2) in -1..1 and masks uint8 (T, 64, 64). Raises UserError without a face.
+
+    A lost frame takes the mesh of the one before, so that time stays whole.
+    """
+    from sender.face.segmentation import PersonSegmenter
+    from sender.face.tracker import FaceModels, FaceTracker
+    from sender.face.models import load_prior
+
+    tracker, segmenter = FaceTracker(FaceModels.load()), PersonSegmenter(load_prior("segmentation"))
+    points = np.full((len(frames), 468, 2), np.nan, np.float32)
+    masks = np.zeros((len(frames), 64, 64), np.uint8)
+    for index, frame in enumerate(frames):
+        face = tracker.update(frame)
+        if face is not None:
+            points[index] = (face.landmarks[:, :2] + 0.5) / (SIDE / 2) - 1
+        fresh = index % MASK_STRIDE == 0
+        masks[index] = np.round(segmenter.mask(frame) * 255).astype(np.uint8) if fresh else masks[index - 1]
+    return _fill(points), masks
+
+
+def _fill(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    lost = np.isnan(points[:, 0, 0])
+    if lost.mean() > MAX_LOST_SHARE:
+        raise UserError(f"no steady face: lost in {lost.mean():.0%} of the frames.")
+    known = np.flatnonzero(~lost)
+    nearest = known[np.clip(np.searchsorted(known, np.arange(len(points)), side="right") - 1, 0, None)]
+    return points[nearest]
+
+
+def save_keyframes(path: Path, frames: NDArray[np.uint8]) -> None:
+    """Write a few of the clip's frames as they look after the wire's AV1 keyframe coding."""
+    from sender.keyframe_image import encode_keyframe_image
+    from shared.keyframe_image import decode_keyframe_image
+
+    indices = np.unique(np.linspace(0, len(frames) - 1, KEYFRAMES_PER_CLIP).astype(int))
+    pictures, sizes = [], []
+    for order, index in enumerate(indices):
+        coded = encode_keyframe_image(np.ascontiguousarray(frames[index]), KEYFRAME_BYTES[order % len(KEYFRAME_BYTES)])
+        pictures.append(decode_keyframe_image(coded, SIDE, SIDE))
+        sizes.append(len(coded))
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as stream:
+        np.savez(stream, indices=indices, pictures=np.stack(pictures), sizes=np.array(sizes))
+    temporary.replace(path)
+
+
+def save_voice(path: Path, clip: Path, frames: int) -> None:
+    """Write the log-mel of the clip's voice as it sounds after Opus, four columns a frame."""
+    from models.training.voice import decoded_voice_mel
+
+    mel = decoded_voice_mel(clip, frames)
+    if mel is not None:
+        save_array(path, mel)
+
+
+def save_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write an array whole or not at all."""
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as stream:
+        np.save(stream, array)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,53 @@
+"""Checkpoints: written whole or not at all, read back with a clear message when they are not what they should be.
+
+Invariant: whatever moment training is killed at, the last whole checkpoint stays readable.
+"""
+
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.networks.codec import Codec
+from models.training.settings import Settings
+from shared.errors import UserError
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint. Raises UserError on a full disk; the one before is kept."""
+    temporary = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"The checkpoint {path} could not be written ({error}). Free some disk space; the last one is kept.") from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint (tensors and plain values only). Raises UserError when it is missing or damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"There is no checkpoint {path}. Train one with `python -m models.training`.") from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise UserError(f"The checkpoint {path} is damaged or not a checkpoint ({error}). Use an earlier one.") from error
+    if not isinstance(state, dict) or "codec" not in state or "settings" not in state:
+        raise UserError(f"The file {path} is not a checkpoint of facewire.")
+    return state
+
+
+def load_codec(path: Path, *, average: bool = True) -> Codec:
+    """Return the codec of a checkpoint: its moving average, or the weights as they were last."""
+    state = load_checkpoint(path)
+    codec = Codec(state["settings"]["size"])
+    codec.load_state_dict(state["average" if average else "codec"])
+    return codec.eval()
+
+
+def settings_dict(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain values."""
+    return asdict(settings)

@@ -1,0 +1,144 @@
+"""One training step: batch -> codec -> losses. The losses' weights come from the settings; a weight of 0 costs nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.losses import motion as motion_losses
+from models.losses import perceptual, picture
+from models.networks.codec import CODE_STEP, KEYPOINT_STEP, Analysis, Codec, rounding_noise
+from models.networks.dense_motion import Driving
+from models.networks.detector import DETECTOR_SIDE
+from models.networks.layers import resize
+from models.networks.mesh_maps import base_flow, region_maps
+from models.networks.reference import ReferenceFeatures
+from models.training.samples import Batch
+from models.training.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What one pass over a batch gives. picture (R * F, 3, 256, 256), losses by name (unweighted scalars)."""
+
+    picture: Tensor
+    losses: dict[str, Tensor]
+
+
+def to_tensors(batch: Batch, device: torch.device) -> dict[str, Tensor]:
+    """Return the batch's arrays as float32 tensors on the device."""
+    return {name: torch.from_numpy(np.ascontiguousarray(getattr(batch, name))).to(device) for name in Batch.__slots__}
+
+
+def repeat(x: Tensor, times: int) -> Tensor:
+    """Repeat each row of the batch: (R, ...) -> (R * times, ...)."""
+    return x.repeat_interleave(times, dim=0)
+
+
+def repeat_reference(reference: ReferenceFeatures, times: int) -> ReferenceFeatures:
+    """Return the features of R keyframes for R * times frames."""
+    return ReferenceFeatures(*(repeat(x, times) for x in reference))
+
+
+def per_frame(data: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the per-frame tensors with keyframes and frames in one batch dimension."""
+    return {name: data[name].flatten(0, 1) for name in _PER_FRAME}
+
+
+@torch.no_grad()
+def voice_features(codec: Codec, mel: Tensor) -> Tensor:
+    """Return the voice branch's features; it is trained on its own (`voice_branch`) and held fixed here."""
+    return codec.voice.eval().window(mel)
+
+
+class Step:
+    """Computes the losses of a batch. vgg None leaves the perceptual losses out."""
+
+    def __init__(self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None) -> None:
+        self._settings, self._vgg, self._teacher = settings, vgg, teacher
+
+    def __call__(self, codec: Codec, data: dict[str, Tensor], number: int) -> Rebuilt:
+        """Return picture and losses of batch `number` (which seeds the noise)."""
+        generator = torch.Generator().manual_seed(self._settings.seed * 1_000_003 + number)
+        frames = data["target"].shape[1]
+        flat = per_frame(data)
+        at_driving = codec.analyser(flat["target"], flat["true_points"], flat["target_mask"])
+        driving = self._driving(codec, data, at_driving, generator)
+        reference = codec.renderer.encode_reference(data["image"], data["mask"])
+        repeated = repeat_reference(reference, frames)
+        motion = codec.renderer.motion(repeated, driving)
+        rebuilt = codec.renderer.generator(repeated, motion, driving)
+        losses = self._picture_losses(rebuilt, flat["target"], flat["true_points"], repeat(data["sharpness"], frames), generator)
+        losses |= self._motion_losses(codec, flat, at_driving, motion.flow, driving, generator)
+        losses["reference"] = picture.pixel(reference.picture, data["original"]).mean()
+        shape = data["target"].shape
+        losses["temporal"] = picture.temporal(rebuilt.reshape(shape), data["target"], data["consecutive"])
+        if self._teacher is not None:
+            losses["distill"] = self._distillation(data, driving, rebuilt, frames)
+        return Rebuilt(rebuilt, losses)
+
+    def driving(self, codec: Codec, data: dict[str, Tensor], generator: torch.Generator) -> Driving:
+        """Return what a receiver would decode of a batch."""
+        flat = per_frame(data)
+        at_driving = codec.analyser(flat["target"], flat["true_points"], flat["target_mask"])
+        return self._driving(codec, data, at_driving, generator)
+
+    def _driving(self, codec: Codec, data: dict[str, Tensor], at_driving: Analysis, generator: torch.Generator) -> Driving:
+        frames, flat = data["target"].shape[1], per_frame(data)
+        at_reference = codec.analyser(data["original"], data["true_reference_points"], data["reference_mask"])
+        keypoints = rounding_noise(repeat(at_reference.keypoints, frames), KEYPOINT_STEP, generator)
+        moved = rounding_noise(at_driving.keypoints, KEYPOINT_STEP, generator)
+        codes = rounding_noise(repeat(at_reference.codes, frames), CODE_STEP, generator)
+        keep = (torch.rand(len(moved), 1, generator=generator) >= self._settings.keypoint_drop).float().to(moved.device)
+        return Driving(
+            repeat(data["reference_points"], frames), flat["driving_points"],
+            keypoints, keypoints + (moved - keypoints) * keep[:, :, None],
+            rounding_noise(at_driving.codes - codes, CODE_STEP, generator) * keep, codes,
+            voice_features(codec, flat["mel"]), flat["voice_present"], flat["thumbnail"], flat["thumbnail_present"],
+        )  # fmt: skip
+
+    def _picture_losses(self, rebuilt: Tensor, target: Tensor, points: Tensor, sharpness: Tensor,
+                        generator: torch.Generator) -> dict[str, Tensor]:  # fmt: skip
+        regions = region_maps(points, target.shape[-1])
+        losses = {
+            "pixel": picture.pixel(rebuilt, target).mean(),
+            "mouth": picture.regional(rebuilt, target, regions[:, :1]).mean(),
+            "eyes": picture.regional(rebuilt, target, regions[:, 1:]).mean(),
+        }
+        if self._vgg is None:
+            return losses
+        side = self._settings.crop_px
+        corners = torch.randint(0, target.shape[-1] - side + 1, (len(target), 2), generator=generator)
+        original = self._vgg(picture.crop(target, corners, side))
+        features = self._vgg(picture.crop(rebuilt, corners, side))
+        losses["perceptual"] = (perceptual.measure(features, original) * sharpness[:, 0]).mean()
+        losses["feature"] = perceptual.feature_l1(features, original).mean()
+        return losses
+
+    def _motion_losses(self, codec: Codec, flat: dict[str, Tensor], analysis: Analysis, flow: Tensor, driving: Driving,
+                       generator: torch.Generator) -> dict[str, Tensor]:  # fmt: skip
+        base, _ = base_flow(driving.reference_points, driving.driving_points)
+        losses = {"flow_smooth": motion_losses.flow_smoothness(flow, base)}
+        if any(parameter.requires_grad for parameter in codec.analyser.parameters()):
+            small = resize(flat["target"], DETECTOR_SIDE)
+            losses["equivariance"] = motion_losses.equivariance(
+                codec.analyser.keypoints, small, flat["true_points"], flat["target_mask"], analysis.keypoints, generator
+            ) + motion_losses.spread(analysis.keypoints)
+        return losses
+
+    def _distillation(self, data: dict[str, Tensor], driving: Driving, rebuilt: Tensor, frames: int) -> Tensor:
+        with torch.no_grad():
+            reference = self._teacher.renderer.encode_reference(data["image"], data["mask"])
+            shown = self._teacher.renderer.render(repeat_reference(reference, frames), driving)
+        return picture.pixel(rebuilt, shown).mean()
+
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return the weighted sum of the losses."""
+        weights = self._settings.losses
+        return torch.stack([getattr(weights, name) * value for name, value in losses.items()]).sum()
+
+
+_PER_FRAME = (
+    "target", "target_mask", "driving_points", "true_points", "mel", "voice_present", "thumbnail", "thumbnail_present",
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""facewire: receiver (see docs/ARCHITECTURE.md)."""

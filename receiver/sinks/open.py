@@ -1,0 +1,113 @@
+"""From specs such as `mp4:call.mp4` to open sinks, and the one door through which pictures reach them.
+
+Must not import codecs or windows before a spec asks for them. Invariant: a showing sink only ever gets marked
+pictures; one sink that fails is closed and reported, and the others go on.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receiver.disclosure import mark
+from receiver.sinks.base import PictureState, Sink, SinkFailed
+from receiver.sinks.none import NoneSink
+from shared.errors import UserError
+
+_LOG = logging.getLogger("facewire.receiver.sinks")
+SPECS = "mp4:PATH, lossless:PATH, window or none"
+
+
+def open_sink(spec: str) -> Sink:
+    """One sink from its spec. Raises UserError for an unknown spec or one that cannot be opened here."""
+    kind, _, path = spec.partition(":")
+    if kind in ("mp4", "lossless") and path:
+        return _open_file(kind, Path(path))
+    if spec == "none":
+        return NoneSink()
+    if spec == "window":
+        from receiver.sinks.window import open_window
+
+        return open_window()
+    raise UserError(f"Unknown sink '{spec}'. Use one of {SPECS}; give --sink again for several.")
+
+
+def _open_file(kind: str, path: Path) -> Sink:
+    if not path.resolve().parent.is_dir():
+        raise UserError(f"Cannot write {path}: its folder does not exist. Make the folder first.")
+    if kind == "mp4":
+        from receiver.sinks.mp4 import open_mp4
+
+        return open_mp4(path)
+    from receiver.sinks.lossless import open_lossless
+
+    return open_lossless(path)
+
+
+class SinkSet:
+    """All sinks of one call."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = list(sinks)
+        self.failures: list[str] = []
+
+    def write_picture(self, picture: NDArray[np.uint8], media_ms: int | None, state: PictureState) -> None:
+        """Give one picture, RGB uint8 (H, W, 3), to every sink: marked where people see it.
+
+        media_ms None: there is no media clock yet; only live sinks take the picture.
+        """
+        marked = mark(picture) if any(sink.shows for sink in self._sinks) else picture
+        for sink in self._sinks[:]:
+            if media_ms is not None or sink.live:
+                try:
+                    sink.write_picture(marked if sink.shows else picture, media_ms or 0, state)
+                except SinkFailed as error:
+                    self._drop(sink, error)
+
+    def write_voice(self, pcm: NDArray[np.int16], media_ms: int) -> None:
+        """Give voice, int16 (samples,) mono 48 kHz, to every sink."""
+        for sink in self._sinks[:]:
+            try:
+                sink.write_voice(pcm, media_ms)
+            except SinkFailed as error:
+                self._drop(sink, error)
+
+    def close(self) -> None:
+        """Close every sink, whatever the others do."""
+        for sink in self._sinks[:]:
+            self._close(sink)
+        self._sinks.clear()
+
+    @property
+    def empty(self) -> bool:
+        """True when no sink is left to write to."""
+        return not self._sinks
+
+    def _drop(self, sink: Sink, error: SinkFailed) -> None:
+        self._sinks.remove(sink)
+        self._report(error)
+        self._close(sink)
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.close()
+        except SinkFailed as error:
+            self._report(error)
+
+    def _report(self, error: SinkFailed) -> None:
+        self.failures.append(str(error))
+        _LOG.error("%s", error)
+
+
+def open_sinks(specs: Sequence[str]) -> SinkSet:
+    """Open all specs; if one cannot be opened, those before it are closed and its UserError is raised."""
+    sinks: list[Sink] = []
+    try:
+        for spec in specs:
+            sinks.append(open_sink(spec))
+    except UserError:
+        SinkSet(sinks).close()
+        raise
+    return SinkSet(sinks)

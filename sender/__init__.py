@@ -1,0 +1,1 @@
+"""facewire: sender (see docs/ARCHITECTURE.md)."""

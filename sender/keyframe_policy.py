@@ -1,0 +1,65 @@
+"""When to send a keyframe: the first good face, a moved crop, a request, another person perhaps.
+
+Must import numpy only; no clock, no I/O. Invariant: reasons are never lost, only put off: until a good moment (eyes
+open, mouth closed), at most PATIENCE_MS, and never less than INTERVAL_MS after the last keyframe.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+PATIENCE_MS: Final = 300
+"""A reference with closed eyes or an open mouth hurts every picture after it, so a better one is waited for."""
+INTERVAL_MS: Final = 1000
+"""At 100 kbit/s a keyframe of 2 KB is under way for 200 ms; more than one a second would help nobody."""
+LOST_LONG_MS: Final = 2000
+"""After this long without a face another person may have sat down."""
+EYES_OPEN: Final = 0.16
+"""Height to width of an eye from which it counts as open."""
+MOUTH_CLOSED: Final = 0.12
+"""Height to width of the inner lips up to which the mouth counts as closed."""
+
+# Points of MediaPipe's face mesh: upper, lower, and the two corners.
+_INNER_LIPS: Final = (13, 14, 78, 308)
+_EYES: Final = ((159, 145, 33, 133), (386, 374, 362, 263))
+
+
+def opening(landmarks: NDArray[np.float32], points: tuple[int, int, int, int]) -> float:
+    """Distance of the first two points by that of the last two, in the picture plane."""
+    upper, lower, left, right = (landmarks[index, :2] for index in points)
+    width = max(float(np.linalg.norm(left - right)), 1e-6)
+    return float(np.linalg.norm(upper - lower)) / width
+
+
+def is_good_reference(landmarks: NDArray[np.float32]) -> bool:
+    """Whether a mesh (468, 2 or 3) has open eyes and a closed mouth."""
+    eyes_open = min(opening(landmarks, eye) for eye in _EYES) >= EYES_OPEN
+    return eyes_open and opening(landmarks, _INNER_LIPS) <= MOUTH_CLOSED
+
+
+class KeyframePolicy:
+    """Asked once per picture with a face; says whether this one shall become a keyframe."""
+
+    def __init__(self) -> None:
+        self._last_ms: int | None = None
+        self._since_ms: int | None = None
+        self._face_ms: int | None = None
+
+    def decide(self, media_ms: int, landmarks: NDArray[np.float32], moved: bool, requested: bool) -> bool:
+        """media_ms: of this picture. moved: the crop is new. requested: the receiver asked for a reference."""
+        lost_long = self._face_ms is not None and media_ms - self._face_ms >= LOST_LONG_MS
+        self._face_ms = media_ms
+        reason = self._last_ms is None or moved or requested or lost_long
+        if reason and self._since_ms is None:
+            self._since_ms = media_ms
+        if self._since_ms is None or not self._is_due(media_ms, landmarks):
+            return False
+        self._last_ms, self._since_ms = media_ms, None
+        return True
+
+    def _is_due(self, media_ms: int, landmarks: NDArray[np.float32]) -> bool:
+        since_ms = media_ms if self._since_ms is None else self._since_ms
+        if self._last_ms is not None and media_ms - self._last_ms < INTERVAL_MS:
+            return False
+        return media_ms - since_ms >= PATIENCE_MS or is_good_reference(landmarks)

@@ -1,0 +1,156 @@
+"""What is computed for every picture: face, crop, mask, motion, and the draft of a keyframe when one is due.
+
+Must not import asyncio, transports or torch; runs in worker threads. Invariant: motion is coded in the crop and against
+the reference that the receiver is known to have; a crop that moved takes effect with its own keyframe.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sender.crop import Crop, SteadyCrop, cut, face_extent, to_crop
+from sender.face.segmentation import PersonSegmenter
+from sender.face.tracker import FaceTracker
+from sender.keyframe_image import encode_keyframe_image
+from sender.keyframe_policy import KeyframePolicy
+from sender.motion_encoder import ReferenceCode
+from sender.sources.base import SourcePicture
+from shared.frames import Keyframe, KeyframeFormat, MotionFrame
+from shared.limits import PICTURE_SIZE_PX
+
+LOST_AFTER_PICTURES: Final = 3
+"""A face missing in fewer pictures in a row is not called lost, only skipped."""
+
+
+class FaceState(Enum):
+    """What the sender can say about the face."""
+
+    WAITING_FACE = "waiting for a face"
+    RUNNING = "running"
+    FACE_LOST = "the face is out of the picture"
+
+
+class MotionCoder(Protocol):
+    """Pictures to symbols; see `sender.motion_encoder.MotionEncoder`."""
+
+    def make_reference(
+        self, picture: NDArray[np.uint8], landmarks: NDArray[np.float32], mask: NDArray[np.float32]
+    ) -> ReferenceCode:
+        """What a keyframe carries besides its picture."""
+        ...
+
+    def encode(
+        self,
+        picture: NDArray[np.uint8],
+        landmarks: NDArray[np.float32],
+        mask: NDArray[np.float32],
+        reference: ReferenceCode,
+    ) -> NDArray[np.int16]:
+        """Symbols (46,) relative to the reference."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture cut by a crop. picture: uint8 (256, 256, 3). landmarks: (468, 3) px in it. mask: (64, 64), 0..1."""
+
+    crop: Crop
+    picture: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    mask: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeDraft:
+    """A view that shall become a keyframe."""
+
+    media_ms: int
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A keyframe that was sent, as far as later motion needs it."""
+
+    keyframe_id: int
+    crop: Crop
+    code: ReferenceCode
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """Outcome of one picture. crop_picture: what the receiver should show, None before the first face. faces: count."""
+
+    media_ms: int
+    state: FaceState
+    faces: int
+    crop_picture: NDArray[np.uint8] | None = None
+    motion: MotionFrame | None = None
+    draft: KeyframeDraft | None = None
+
+
+class FacePipeline:
+    """One per call; feed every picture in order, from one thread at a time."""
+
+    def __init__(self, tracker: FaceTracker, segmenter: PersonSegmenter, coder: MotionCoder) -> None:
+        self._tracker = tracker
+        self._segmenter = segmenter
+        self._coder = coder
+        self._crop = SteadyCrop()
+        self._policy = KeyframePolicy()
+        self._missing = 0
+        self._state = FaceState.WAITING_FACE
+
+    def process(self, picture: SourcePicture, active: Reference | None, requested: bool) -> Processed:
+        """active: the newest reference that motion may name. requested: the receiver wants a keyframe."""
+        face = self._tracker.update(picture.rgb)
+        if face is None:
+            return self._without_face(picture, active)
+        self._missing, self._state = 0, FaceState.RUNNING
+        height_px, width_px = picture.rgb.shape[:2]
+        update = self._crop.update(width_px, height_px, face_extent(face.landmarks))
+        view = self._view(picture.rgb, face.landmarks, active.crop if active else update.crop)
+        draft = None
+        if self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested):
+            same = view.crop == update.crop
+            fresh = view if same else self._view(picture.rgb, face.landmarks, update.crop)
+            draft = KeyframeDraft(picture.media_ms, fresh)
+        motion = self._motion(picture.media_ms, view, active) if active else None
+        return Processed(picture.media_ms, self._state, face.count, view.picture, motion, draft)
+
+    def build_keyframe(
+        self, draft: KeyframeDraft, keyframe_id: int, max_bytes: int
+    ) -> tuple[Keyframe, Reference]:
+        """Codes a draft; takes about 150 ms and may run in another thread than `process`."""
+        view = draft.view
+        code = self._coder.make_reference(view.picture, view.landmarks, view.mask)
+        keyframe = Keyframe(
+            keyframe_id=keyframe_id,
+            media_ms=draft.media_ms,
+            format=KeyframeFormat.AV1,
+            width_px=PICTURE_SIZE_PX,
+            height_px=PICTURE_SIZE_PX,
+            image=encode_keyframe_image(view.picture, max_bytes),
+            shape=code.shape,
+            anchors=code.anchors,
+            mask=code.mask,
+        )
+        return keyframe, Reference(keyframe_id, view.crop, code)
+
+    def _without_face(self, picture: SourcePicture, active: Reference | None) -> Processed:
+        self._missing += 1
+        if self._state is FaceState.RUNNING and self._missing >= LOST_AFTER_PICTURES:
+            self._state = FaceState.FACE_LOST
+        crop = active.crop if active else self._crop.crop
+        return Processed(picture.media_ms, self._state, 0, None if crop is None else cut(picture.rgb, crop))
+
+    def _view(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: Crop) -> View:
+        square = cut(rgb, crop)
+        return View(crop, square, to_crop(landmarks, crop), self._segmenter.mask(square))
+
+    def _motion(self, media_ms: int, view: View, active: Reference) -> MotionFrame:
+        symbols = self._coder.encode(view.picture, view.landmarks, view.mask, active.code)
+        return MotionFrame(media_ms, active.keyframe_id, symbols)

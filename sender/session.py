@@ -1,0 +1,364 @@
+"""One call from the sending side: source -> pipeline -> encoder -> transport, and the peer's answers back.
+
+Must not import torch, aiortc or aiohttp (the transport is handed in). Invariant: nothing heavy runs on the event loop,
+nothing is queued between its parts (the newest picture wins), and however the call ends the source, the recorder and
+the native codecs are closed and the reason stands in the statistics.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sender.config import SenderConfig
+from sender.crop_recorder import CropRecorder
+from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed, Reference
+from sender.sources.base import Clock, Latest, MonotonicClock, Source, SourcePicture
+from sender.stats import CallStats, PictureStat
+from sender.voice import VoiceEncoder
+from shared.coding.tables import load_tables
+from shared.control import Bye, Disclosure, Hello, MediaConfig
+from shared.core.decoder import Decoder
+from shared.core.encoder import Encoder, EncoderConfig
+from shared.core.events import AckReceived, ControlReceived, Event
+from shared.errors import RemoteError, UnsupportedVersion, UserError
+from shared.frames import Keyframe, Rung
+from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE
+from shared.opus import OpusEncoder
+from shared.transport.base import Transport, TransportClosed, TransportState
+from shared.wire import PROTOCOL_VERSION
+
+DISCLOSURE_TEXT: Final = "The picture is rebuilt by a neural network from motion data; the voice is real."
+VOICE_TAIL_S: Final = 0.25
+"""How long the voice may outlast the pictures at the end of a source."""
+_KEYFRAME_IDS: Final = 256
+_REPORT_INTERVAL_S: Final = 1.0
+
+
+class EndReason(Enum):
+    """Why a call ended."""
+
+    SOURCE_ENDED = "the source ended"
+    TIME_IS_UP = "the time is up"
+    STOPPED = "stopped"
+    PEER_LEFT = "the other end hung up"
+    PEER_LOST = "the other end is gone"
+    PEER_REFUSED = "the other end does not speak this protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """How a call ended. error: what went wrong, if something did."""
+
+    reason: EndReason
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """What is said once a second. media_s: of the newest picture. fps: pictures sent. Rates count every wire byte."""
+
+    state: str
+    media_s: float
+    forward_kbps: float
+    reverse_kbps: float
+    fps: float
+
+
+class SenderSession:
+    """One call over an open transport. `run` once."""
+
+    def __init__(
+        self,
+        config: SenderConfig,
+        source: Source,
+        transport: Transport,
+        pipeline: FacePipeline,
+        model: str,
+        clock: Clock | None = None,
+        on_report: Callable[[LiveReport], None] = lambda report: None,
+    ) -> None:
+        """model: identity of the motion model, which both ends must share. on_report: called once a second."""
+        self.stats = CallStats()
+        self.encoder = Encoder(EncoderConfig(bundle_ms=config.bundle_ms, keyframe_kbps=config.keyframe_kbps))
+        self._config, self._source, self._transport, self._pipeline = config, source, transport, pipeline
+        self._hello = Hello(PROTOCOL_VERSION, model, load_tables().identity)
+        self._clock = clock or MonotonicClock()
+        self._on_report = on_report
+        self._decoder = Decoder()
+        self._recorder = CropRecorder(Path(config.record_crop)) if config.record_crop else None
+        self._voice = VoiceEncoder(OpusEncoder(round(config.voice_kbps * 1000), config.voice_packet_ms))
+        self._latest: Latest[SourcePicture] = Latest()
+        self._references: dict[int, Reference] = {}
+        self._next_keyframe_id = 0
+        self._building: asyncio.Task[None] | None = None
+        self._worker = ThreadPoolExecutor(1, "picture")
+        self._aside = ThreadPoolExecutor(1, "keyframe")
+        self._state = FaceState.WAITING_FACE
+        self._media_ms = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+
+    @property
+    def state(self) -> FaceState:
+        """What the sender can say about the face."""
+        return self._state
+
+    def stop(self) -> None:
+        """Ends the call in good order; `run` returns soon after."""
+        self._finish(EndReason.STOPPED)
+
+    async def run(self) -> CallEnd:
+        """The whole call. Remote mistakes and lost peers are in the result; UserError is raised."""
+        self.stats.started_us = self._clock.now_us()
+        for message in (self._hello, Disclosure(DISCLOSURE_TEXT), self._media_config()):
+            self.encoder.push_control(message)
+        voice = self._start(self._feed_voice())
+        feeding = [voice, self._start(self._feed_pictures())]
+        working = [self._start(self._work(voice)), self._start(self._report())]
+        network = [self._start(self._send()), self._start(self._receive())]
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._config.seconds):
+                    await asyncio.shield(self._end)
+            self._finish(EndReason.TIME_IS_UP)
+            end = self._end.result()
+        finally:
+            await self._source.close()
+            await _cancel([*feeding, *working, *([self._building] if self._building else [])])
+            await self._say_goodbye()
+            await _cancel(network)
+            await self._release()
+        self.stats.reason = end.reason.value
+        if isinstance(end.error, UserError):
+            raise end.error
+        return end
+
+    # --- what goes in -----------------------------------------------------------------------------------------------
+
+    async def _feed_pictures(self) -> None:
+        try:
+            async with aclosing(self._source.pictures()) as pictures:
+                async for picture in pictures:
+                    self.stats.counts["captured"] += 1
+                    self._latest.put(picture)
+        finally:
+            self._latest.end()
+
+    async def _feed_voice(self) -> None:
+        async with aclosing(self._source.voice()) as blocks:
+            async for block in blocks:
+                for packet in self._voice.push(block.media_ms, block.pcm):
+                    self.encoder.push_voice(packet)
+                    self._wake.set()
+
+    async def _work(self, voice: asyncio.Task[None]) -> None:
+        """Pictures one by one, always the newest, in the worker thread."""
+        loop = asyncio.get_running_loop()
+        while (picture := await self._latest.get()) is not None:
+            active = self._active()
+            requested = self.encoder.take_keyframe_wish() and not self._delivering
+            done, compute_ms = await loop.run_in_executor(
+                self._worker, self._process, picture, active, requested
+            )
+            self._take(picture, done, compute_ms)
+        await asyncio.wait([voice], timeout=VOICE_TAIL_S)
+        self._finish(EndReason.SOURCE_ENDED)
+
+    def _process(
+        self, picture: SourcePicture, active: Reference | None, requested: bool
+    ) -> tuple[Processed, float]:
+        start_s = time.perf_counter()
+        done = self._pipeline.process(picture, active, requested)
+        return done, (time.perf_counter() - start_s) * 1000
+
+    def _active(self) -> Reference | None:
+        usable = self.encoder.usable_keyframe_id
+        return None if usable is None else self._references.get(usable)
+
+    @property
+    def _delivering(self) -> bool:
+        """Whether a keyframe is being made or under way: the receiver repeats its wish until it has one."""
+        if self._building is not None and not self._building.done():
+            return True
+        return bool(self._references) and self.encoder.usable_keyframe_id != next(reversed(self._references))
+
+    def _take(self, picture: SourcePicture, done: Processed, compute_ms: float) -> None:
+        self._state, self._media_ms = done.state, done.media_ms
+        if done.motion is not None:
+            self.encoder.push_motion(done.motion)
+            self._wake.set()
+        if done.draft is not None and (self._building is None or self._building.done()):
+            self._building = self._start(self._build(done.draft))
+        if self._recorder is not None and done.crop_picture is not None:
+            self._start(self._record(self._recorder, done.media_ms, done.crop_picture))
+        self.stats.counts["several_faces"] += done.faces > 1
+        self.stats.add_picture(
+            PictureStat(
+                picture.media_ms,
+                picture.capture_us,
+                round(compute_ms, 3),
+                done.state.name,
+                done.motion is not None,
+            )
+        )
+
+    async def _record(self, recorder: CropRecorder, media_ms: int, picture: NDArray[np.uint8]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._aside, recorder.write, media_ms, picture)
+
+    async def _build(self, draft: KeyframeDraft) -> None:
+        """Codes a keyframe beside the pictures, so that motion goes on meanwhile."""
+        keyframe_id = self._next_keyframe_id
+        self._next_keyframe_id = (keyframe_id + 1) % _KEYFRAME_IDS
+        start_us = self._clock.now_us()
+        keyframe, reference = await asyncio.get_running_loop().run_in_executor(
+            self._aside, self._pipeline.build_keyframe, draft, keyframe_id, self._config.keyframe_bytes
+        )
+        self._references[keyframe_id] = reference
+        while len(self._references) > GALLERY_SIZE:
+            self._references.pop(next(iter(self._references)))
+        self.encoder.push_keyframe(keyframe)
+        self._note_keyframe(keyframe, (self._clock.now_us() - start_us) / 1000)
+        self._wake.set()
+
+    def _note_keyframe(self, keyframe: Keyframe, build_ms: float) -> None:
+        self.stats.keyframes.append(
+            {"media_ms": keyframe.media_ms, "image_bytes": len(keyframe.image), "build_ms": build_ms}
+        )
+
+    # --- the network ------------------------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        """Sends what the encoder wants sent, when it wants to be asked."""
+        while True:
+            self._wake.clear()
+            now_us = self._clock.now_us()
+            for outgoing in self.encoder.poll(now_us):
+                await self._transport.send(outgoing)
+            wait_us = self.encoder.next_poll_us(now_us) - self._clock.now_us()
+            # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(wait_us, 0) / 1_000_000):
+                    await self._wake.wait()
+
+    async def _receive(self) -> None:
+        while True:
+            _, data = await self._transport.receive()
+            now_us = self._clock.now_us()
+            try:
+                for event in self._decoder.receive(data, now_us):
+                    self._answer(event, now_us)
+            except UnsupportedVersion as error:
+                self._finish(EndReason.PEER_REFUSED, error)
+            except RemoteError as error:
+                self._count_malformed(error)
+
+    def _answer(self, event: Event, now_us: int) -> None:
+        match event:
+            case AckReceived(ack):
+                self.encoder.receive_ack(ack, now_us)
+                self._wake.set()
+            case ControlReceived(Hello() as hello):
+                self._compare(hello)
+            case ControlReceived(Bye()):
+                self._finish(EndReason.PEER_LEFT)
+            case _:
+                self.stats.counts["ignored_events"] += 1
+
+    def _compare(self, hello: Hello) -> None:
+        """Other tables or another model would turn motion into nonsense, so the call ends with a reason."""
+        if hello.tables != self._hello.tables or hello.model != self._hello.model:
+            message = (
+                "The other end uses another motion model: install the same version of facewire at both ends."
+            )
+            self._finish(EndReason.PEER_REFUSED, UserError(message))
+
+    def _count_malformed(self, error: RemoteError) -> None:
+        self.stats.counts["malformed"] += 1
+        if self.stats.counts["malformed"] > CALL_MALFORMED_MAX:
+            self._finish(EndReason.PEER_REFUSED, error)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)  # the loop itself keeps weak references only
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs one of the call's parts; what breaks it ends the call, with its reason."""
+        try:
+            await work
+        except TransportClosed as closed:
+            cause = closed.__cause__ if isinstance(closed.__cause__, RemoteError) else closed
+            self._finish(EndReason.PEER_LOST, cause)
+        except Exception as error:
+            if not self._end.done():
+                self._end.set_exception(error)
+
+    def _finish(self, reason: EndReason, error: Exception | None = None) -> None:
+        if not self._end.done():
+            self._end.set_result(CallEnd(reason, error))
+
+    async def _say_goodbye(self) -> None:
+        """Sends what is still waiting, then Bye. A peer that is gone does not hear it."""
+        for packet in self._voice.flush():
+            self.encoder.push_voice(packet)
+        self._wake.set()
+        if self._transport.state is not TransportState.OPEN:
+            return
+        await asyncio.sleep(self._config.bundle_ms * 1.5 / 1000)  # the last bundle's own time
+        self.encoder.push_control(Bye(self._goodbye_reason()))
+        with suppress(TransportClosed):
+            for outgoing in self.encoder.poll(self._clock.now_us()):
+                await self._transport.send(outgoing)
+
+    def _goodbye_reason(self) -> str:
+        if not self._end.done():
+            return EndReason.STOPPED.value
+        return "the sender failed" if self._end.exception() else self._end.result().reason.value
+
+    async def _release(self) -> None:
+        """Closes everything that is not Python's own; the wire's numbers are final before."""
+        self.stats.warnings = list(self._source.report.warnings)
+        self.stats.counts["skipped_late"] = self._source.report.pictures_skipped
+        self.stats.counts["skipped_busy"] = self._latest.skipped
+        await self._transport.close()
+        for executor in (self._worker, self._aside):
+            await asyncio.to_thread(executor.shutdown)
+        self._voice.close()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+
+    async def _report(self) -> None:
+        wire, sent = self._transport.counter.snapshot(), self.stats.counts["sent"]
+        while True:
+            await asyncio.sleep(_REPORT_INTERVAL_S)
+            before, wire = wire, self._transport.counter.snapshot()
+            before_sent, sent = sent, self.stats.counts["sent"]
+            forward_kbps, reverse_kbps = wire.rates_kbps(before)
+            fps = (sent - before_sent) / _REPORT_INTERVAL_S
+            media_s = self._media_ms / 1000
+            self._on_report(LiveReport(self._state.value, media_s, forward_kbps, reverse_kbps, fps))
+
+    def _media_config(self) -> MediaConfig:
+        return MediaConfig(250, self._config.bundle_ms, self._config.voice_packet_ms, Rung.MOTION)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

@@ -1,0 +1,1 @@
+"""Where pictures and voice come from: a video file, a camera, or a drawn test pattern."""

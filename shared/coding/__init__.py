@@ -1,0 +1,1 @@
+"""Integer-exact source coding of motion, shapes and masks: quantiser, tables, range coder."""

@@ -1,0 +1,51 @@
+"""What the playout hands to a renderer and to a voice decoder. Frozen values, no behaviour."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.coding.motion_layout import MotionValues
+from shared.frames import VoicePacket
+
+
+class PictureState(Enum):
+    """How a due picture came to be."""
+
+    FRESH = "fresh"
+    """A pose of exactly this media time was received."""
+    INTERPOLATED = "interpolated"
+    """Between two received poses."""
+    HELD = "held"
+    """The last pose, because no later one is here."""
+    WAITING = "waiting"
+    """No keyframe yet: nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureDue:
+    """A picture to show at local time due_us, at media_ms on the media clock.
+
+    keyframe_id, values: which reference and how to move it; both None while WAITING. pose_age_ms: media_ms minus the
+    time of the newest received pose that values rest on (0 when FRESH).
+    """
+
+    media_ms: int
+    due_us: int
+    state: PictureState
+    keyframe_id: int | None = None
+    values: MotionValues | None = None
+    pose_age_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDue:
+    """Voice to play from local time due_us for duration_ms. Each follows the one before without a gap in local time.
+
+    packet: what to decode, None: conceal (PLC). stretch: concealment that lets no media time pass, because the
+    playout delay grows; a recording on the media clock leaves it out.
+    """
+
+    media_ms: int
+    due_us: int
+    duration_ms: int
+    packet: VoicePacket | None
+    stretch: bool = False

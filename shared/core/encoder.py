@@ -1,0 +1,239 @@
+"""One direction of a call: frames, voice, keyframes and control in, messages out. Sans-IO: `now_us` is handed in.
+
+    push_voice ---> Bundler ---+--> bundle (rt) every bundle_ms      1. voice and motion, never behind anything else
+    push_motion --> Bundler ---+        ^ prediction base
+    receive_ack --> AckHistory ---------+
+    push_control -> queue ------> control frame (ctl)                 2.
+    push_keyframe > KeyframeSender > keyframe parts (rt), paced       3.
+
+Must not import transports, clocks or asyncio. Invariant: motion is predicted only from frames that the receiver is
+known to have, and names only keyframes that it holds (or the first, once sent); a peer's acknowledgement can make
+the encoder send more carefully, never wrongly.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from shared.coding.quantiser import checked_symbols
+from shared.coding.tables import load_tables
+from shared.control import ControlMessage, pack_control
+from shared.core.ack_history import AckHistory
+from shared.core.bundler import Bundler
+from shared.core.compose import compose, with_repeated_motion, with_repeated_voice
+from shared.core.keyframe_sender import KeyframeSender
+from shared.errors import UserError
+from shared.frames import Channel, Keyframe, MotionFrame, Outgoing, VoicePacket
+from shared.keyframe_blob import pack_keyframe
+from shared.limits import BUNDLE_MAX_MS, BUNDLE_MIN_MS, CONTROL_QUEUE_MESSAGES
+from shared.wire import BUNDLE_HEADER_BYTES, VOICE_HEADER_BYTES, Ack, Bundle, ControlFrame
+
+IDLE_POLL_US = 1_000_000
+"""How long `next_poll_us` looks ahead when nothing waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """bundle_ms: 40..200. keyframe_kbps: pace of the parts, 1..10000. redundancy: None follows the measured loss."""
+
+    bundle_ms: int = 80
+    keyframe_kbps: float = 100.0
+    redundancy: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UserError for values outside their ranges."""
+        if not BUNDLE_MIN_MS <= self.bundle_ms <= BUNDLE_MAX_MS:
+            raise UserError(
+                f"Bundles every {self.bundle_ms} ms are not possible: choose {BUNDLE_MIN_MS} to {BUNDLE_MAX_MS} ms."
+            )
+        if not 1 <= self.keyframe_kbps <= 10_000:
+            raise UserError(
+                f"Keyframes at {self.keyframe_kbps} kbit/s are not possible: choose 1 to 10000 kbit/s."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderStats:
+    """Payload bytes handed out so far, by part, and what did not go. Packet headers are counted at the socket, not
+    here.
+
+    audio: Opus packets with their headers, repeats included. motion: coded symbols with their headers. keyframe: parts.
+    control: control messages, acknowledgements and the bundles' own 6 bytes.
+    """
+
+    audio_bytes: int = 0
+    motion_bytes: int = 0
+    keyframe_bytes: int = 0
+    control_bytes: int = 0
+    bundles: int = 0
+    motion_frames: int = 0
+    motion_held_back: int = 0
+    stale_dropped: int = 0
+    parts_resent: int = 0
+
+
+class Encoder:
+    """See the module's docstring. Push what there is, then `poll`; `next_poll_us` says when to poll again."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        self.config = config
+        self._bundler = Bundler(config.bundle_ms)
+        self._history = AckHistory()
+        self._keyframes = KeyframeSender(config.keyframe_kbps)
+        self._control: deque[ControlMessage] = deque(maxlen=CONTROL_QUEUE_MESSAGES)
+        self._ack: tuple[Ack, int] | None = None
+        self._last_voice: VoicePacket | None = None
+        self._last_motion: tuple[MotionFrame, ...] = ()
+        self._stats = EncoderStats()
+        self._keyframe_wanted = False
+
+    # --- what goes in ------------------------------------------------------------------------------------------------
+
+    def push_motion(self, frame: MotionFrame) -> None:
+        """Queue a frame, newest last. A frame of a keyframe that is not usable yet is held back (dropped and counted).
+
+        Raises UserError for symbols outside the coder's ranges.
+        """
+        checked_symbols(frame.symbols, load_tables().motion)
+        if self._keyframes.usable(frame.keyframe_id):
+            self._bundler.push_motion(frame)
+        else:
+            self._count(motion_held_back=1)
+
+    def push_voice(self, packet: VoicePacket) -> None:
+        """Queue an Opus packet, newest last."""
+        self._bundler.push_voice(packet)
+
+    def push_keyframe(self, keyframe: Keyframe) -> None:
+        """Start delivering a keyframe. Raises ValueError when it is too large."""
+        self._keyframes.push(keyframe.keyframe_id, pack_keyframe(keyframe))
+        self._keyframe_wanted = False
+
+    def push_control(self, message: ControlMessage) -> None:
+        """Queue a control message. Raises ValueError when a peer would refuse it."""
+        pack_control(message)
+        self._control.append(message)
+
+    def push_ack(self, ack: Ack, now_us: int) -> None:
+        """Two-way calls: the local decoder's acknowledgement, to travel in the next bundle instead of alone."""
+        self._ack = (ack, now_us)
+
+    def receive_ack(self, ack: Ack, now_us: int) -> None:
+        """The peer's acknowledgement. Raises MalformedMessage, with nothing changed, when it names the future."""
+        if ack.report is not None:
+            self._history.check(ack.report)
+        if ack.bases_lost:
+            self._history.forget_bases()
+        newest = self._history.acknowledge(ack.report, now_us) if ack.report else self._history.rtt_ms is None
+        if not newest:
+            return
+        self._keyframes.take_held(ack.keyframes_held)
+        self._keyframe_wanted |= ack.wants_keyframe
+        if ack.request is not None:
+            self._keyframes.take_request(ack.request, now_us, self._history.rtt_ms)
+
+    # --- what comes out ---------------------------------------------------------------------------------------------
+
+    def poll(self, now_us: int) -> list[Outgoing]:
+        """Everything that should be sent now, most urgent first."""
+        outgoing = []
+        due_us = self._bundler.due_us(now_us)
+        while due_us is not None and due_us <= now_us:
+            outgoing.append(self._next_bundle(now_us))
+            due_us = self._bundler.due_us(now_us)
+        outgoing += [self._next_control() for _ in range(len(self._control))]
+        return outgoing + self._next_parts(now_us)
+
+    def next_poll_us(self, now_us: int) -> int:
+        """When to poll again, unless something is pushed before."""
+        if self._control:
+            return now_us
+        waits = (self._bundler.due_us(now_us), self._keyframes.next_us(), now_us + IDLE_POLL_US)
+        return max(now_us, min(wait for wait in waits if wait is not None))
+
+    @property
+    def stats(self) -> EncoderStats:
+        """Counters up to now."""
+        return replace(
+            self._stats, stale_dropped=self._bundler.dropped, parts_resent=self._keyframes.parts_resent
+        )
+
+    @property
+    def usable_keyframe_id(self) -> int | None:
+        """The newest keyframe that motion may name now; None: hold motion, send voice."""
+        return self._keyframes.newest_usable()
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """Smoothed round trip, None until the first acknowledgement."""
+        return self._history.rtt_ms
+
+    @property
+    def loss(self) -> float:
+        """Share of the last (up to 32) reported bundles that did not arrive, 0..1."""
+        return self._history.loss
+
+    def take_keyframe_wish(self) -> bool:
+        """Whether the receiver asked for a new reference since the last call or the last push_keyframe."""
+        wanted, self._keyframe_wanted = self._keyframe_wanted, False
+        return wanted
+
+    # --- bundles ----------------------------------------------------------------------------------------------------
+
+    def _next_bundle(self, now_us: int) -> Outgoing:
+        voice, frames = self._bundler.take()
+        ack = self._take_ack(now_us)
+        repeating = self._repeating
+        sent_voice = with_repeated_voice(self._last_voice, voice) if repeating else voice
+        sent_frames = with_repeated_motion(self._last_motion, frames) if repeating else frames
+        bundle, carried = compose(sent_voice, sent_frames, ack, self._history)
+        fresh = max(0, len(carried) - (len(sent_frames) - len(frames)))
+        self._bundler.put_back(frames[fresh:])
+        self._history.record(now_us, carried)
+        self._last_voice = voice[-1] if voice else self._last_voice
+        self._last_motion = frames[:fresh]
+        data = bytes(bundle)
+        self._count_bundle(bundle, len(data), fresh)
+        return Outgoing(Channel.RT, data)
+
+    @property
+    def _repeating(self) -> bool:
+        return self._history.loss > 0 if self.config.redundancy is None else self.config.redundancy
+
+    def _take_ack(self, now_us: int) -> Ack | None:
+        """The waiting acknowledgement, its age counted up to now."""
+        if self._ack is None:
+            return None
+        (ack, since_us), self._ack = self._ack, None
+        if ack.report is None:
+            return ack
+        age_ms = ack.report.age_ms + (now_us - since_us) // 1000
+        return replace(ack, report=replace(ack.report, age_ms=age_ms))
+
+    def _count_bundle(self, bundle: Bundle, size_bytes: int, fresh_frames: int) -> None:
+        audio = sum(VOICE_HEADER_BYTES + len(packet.data) for packet in bundle.voice)
+        ack = 0 if bundle.ack is None else len(bundle.ack.body())
+        motion = size_bytes - BUNDLE_HEADER_BYTES - audio - ack
+        self._count(
+            audio_bytes=audio,
+            motion_bytes=motion,
+            control_bytes=BUNDLE_HEADER_BYTES + ack,
+            bundles=1,
+            motion_frames=fresh_frames,
+        )
+
+    # --- control and keyframes --------------------------------------------------------------------------------------
+
+    def _next_control(self) -> Outgoing:
+        data = bytes(ControlFrame(pack_control(self._control.popleft())))
+        self._count(control_bytes=len(data))
+        return Outgoing(Channel.CTL, data)
+
+    def _next_parts(self, now_us: int) -> list[Outgoing]:
+        parts = [bytes(part) for part in self._keyframes.poll(now_us)]
+        self._count(keyframe_bytes=sum(map(len, parts)))
+        return [Outgoing(Channel.RT, data) for data in parts]
+
+    def _count(self, **more: int) -> None:
+        self._stats = replace(
+            self._stats, **{name: getattr(self._stats, name) + value for name, value in more.items()}
+        )

@@ -1,0 +1,251 @@
+"""Every limit of the protocol and its peers: one named constant each, with its unit and its reason.
+
+Invariant: a limit that code enforces on remote input stands here, and a test exercises it at the limit and one past.
+"""
+
+from typing import Final
+
+# --- picture geometry -------------------------------------------------------------------------------------------
+PICTURE_SIZE_PX: Final = 256
+"""Side of the square picture that the codec carries."""
+KEYFRAME_MAX_SIDE_PX: Final = 512
+"""Largest side a keyframe header may claim, checked before any decoder sees the bytes (decompression bombs)."""
+
+# --- messages on the data channels ---------------------------------------------------------------------------------
+MESSAGE_MAX_BYTES: Final = 1150
+"""Largest message on either channel: with DTLS, SCTP, UDP and IPv6 headers it still fits a 1280-byte MTU."""
+BUNDLE_MAX_MOTION_FRAMES: Final = 8
+"""Motion frames in one bundle: 200 ms at 25 fps is 5; 8 leaves room for redundancy."""
+BUNDLE_MAX_VOICE_PACKETS: Final = 12
+"""Opus packets in one bundle: 200 ms of 20 ms packets is 10, plus redundancy."""
+VOICE_PACKET_MAX_BYTES: Final = 400
+"""Opus at 24 kbit/s in 120 ms frames is 360 bytes."""
+
+# --- keyframes -----------------------------------------------------------------------------------------------------
+KEYFRAME_MAX_BYTES: Final = 16 * 1024
+"""Reassembly cap of one keyframe; the sender keeps to 4 KiB, the rest is room for larger pictures."""
+KEYFRAME_PART_PAYLOAD_BYTES: Final = 1100
+"""Payload of one keyframe part (measured: parts of this size, paced, keep motion p95 at 45 ms)."""
+KEYFRAME_MAX_PARTS: Final = 16
+"""KEYFRAME_MAX_BYTES / KEYFRAME_PART_PAYLOAD_BYTES, rounded up, plus one."""
+KEYFRAMES_PENDING: Final = 2
+"""Keyframes under reassembly at once; the oldest is dropped beyond that."""
+GALLERY_SIZE: Final = 4
+"""Keyframes both ends keep; each motion frame names one of them."""
+
+# --- control (msgpack) ---------------------------------------------------------------------------------------------
+CONTROL_MAX_ITEMS: Final = 32
+"""Largest map or array in a control message (msgpack's defaults let 64 KiB grow to 70 MB)."""
+CONTROL_MAX_STRING_BYTES: Final = 256
+"""Longest string or byte string in a control message."""
+
+# --- motion --------------------------------------------------------------------------------------------------------
+MOTION_SYMBOL_MAX: Final = 511
+"""Absolute bound of one quantised motion symbol; decoding clamps to its parameter's own range."""
+MOTION_DELTA_MAX: Final = 2 * MOTION_SYMBOL_MAX
+"""Largest difference of two motion symbols: what one coded value may be."""
+COORDINATE_MAX: Final = 1.5
+"""Largest absolute keypoint coordinate (pictures span -1..1) a decoder hands to a network."""
+
+# --- playout -------------------------------------------------------------------------------------------------------
+PLAYOUT_MAX_DELAY_MS: Final = 1000
+"""Adaptive playout delay never grows beyond this; later media is late, not waited for."""
+PLAYOUT_MAX_QUEUE: Final = 256
+"""Motion frames or voice packets that may wait for playout (10 s at 25 fps); older ones are dropped."""
+
+# --- signaling: messages -------------------------------------------------------------------------------------------
+SIGNALING_MESSAGE_MAX_BYTES: Final = 64 * 1024
+"""Largest WebSocket message; also what one JSON parse may cost."""
+SIGNALING_SDP_MAX_BYTES: Final = 32 * 1024
+"""Largest session description in UTF-8; a call with two data channels needs about 1 KiB, a browser's video offer 8."""
+SIGNALING_CANDIDATE_MAX_BYTES: Final = 1024
+"""Longest ICE candidate line; real ones stay under 300 bytes."""
+SIGNALING_TOKEN_MAX_BYTES: Final = 1024
+"""Longest join token; ours are about 280 bytes."""
+SIGNALING_TEXT_MAX_BYTES: Final = 256
+"""Longest human text (reason, error message), media id, or TURN user name and credential."""
+SIGNALING_ROOM_MAX_CHARS: Final = 64
+"""Longest room name; 128 random bits in URL-safe base64 are 22 characters."""
+SIGNALING_ICE_SERVERS_MAX: Final = 8
+"""ICE servers in one `joined` message and addresses (URLs) in one server; browsers warn from five on."""
+
+# --- signaling: tokens and secrets ---------------------------------------------------------------------------------
+SIGNALING_SECRET_MIN_CHARS: Final = 32
+"""Shortest signing secret: RFC 7518 section 3.2 wants 256 bits for HMAC-SHA256."""
+SIGNALING_TOKEN_DEFAULT_S: Final = 300
+"""Life of a join token unless asked otherwise: it only has to reach the person and be used once."""
+SIGNALING_TOKEN_MAX_S: Final = 24 * 3600
+"""Longest life of a token that the server accepts; bounds how long used tokens must be remembered."""
+SIGNALING_USED_TOKENS_MAX: Final = 100_000
+"""Used token ids remembered until they expire (about 15 MB); beyond that joins are refused, none is forgotten early."""
+TURN_CREDENTIAL_S: Final = 600
+"""Life of a TURN credential: it must outlast connection set-up, not the call."""
+
+# --- signaling: rooms and rates ------------------------------------------------------------------------------------
+SIGNALING_ROOMS_MAX: Final = 1000
+"""Rooms at once in one process."""
+SIGNALING_ROOMS_PER_ADDRESS: Final = 10
+"""Rooms that one address (IPv4, or IPv6 /64) may hold open."""
+SIGNALING_PEERS_PER_ROOM: Final = 2
+"""A call has two ends."""
+SIGNALING_CONNECTIONS_MAX: Final = 2200
+"""WebSockets at once: two per room plus 10 % that have not joined yet."""
+SIGNALING_CONNECTIONS_PER_ADDRESS: Final = 24
+"""WebSockets at once from one address: two per room plus a few that have not joined yet."""
+SIGNALING_JOIN_DEADLINE_MS: Final = 10_000
+"""A connection that has not joined by then is closed."""
+SIGNALING_EMPTY_ROOM_TTL_MS: Final = 60_000
+"""A room that everybody left still counts against its opener for this long: making rooms in a loop gains nothing."""
+SIGNALING_MESSAGES_PER_S: Final = 20
+"""Messages a connection may send in the long run (token bucket)."""
+SIGNALING_MESSAGES_BURST: Final = 40
+"""Messages a connection may send at once: a browser's offer with all its candidates."""
+SIGNALING_ADDRESS_MESSAGES_PER_S: Final = 100
+"""Messages and upgrade requests of all connections of one address together, in the long run."""
+SIGNALING_ADDRESS_MESSAGES_BURST: Final = 200
+"""The same at once."""
+SIGNALING_RATE_VIOLATIONS_MAX: Final = 20
+"""Messages past the rate that are dropped with an error; one more closes the connection."""
+SIGNALING_ADDRESSES_TRACKED: Final = 10_000
+"""Addresses whose rate is remembered; the one unseen for longest is forgotten first."""
+SIGNALING_OUTBOX_MESSAGES: Final = 64
+"""Messages waiting for a slow reader; one more closes that reader's connection."""
+
+# --- receiver ------------------------------------------------------------------------------------------------------
+SINK_MAX_GAP_MS: Final = 10_000
+"""Largest hole of the media clock that a recording fills; a larger jump is a new clock (a peer may claim 2**32 ms)."""
+SINK_QUEUE_PICTURES: Final = 50
+"""Pictures that wait for a recording's encoder: 2 s at 25 fps, 10 MB."""
+SINK_QUEUE_PICTURES_LOSSLESS: Final = 250
+"""Pictures that wait for the measuring sink, which must not lose any to a slow moment: 10 s, 49 MB."""
+SINK_QUEUE_VOICE: Final = 500
+"""Voice blocks that wait for a sink: 10 s of 20 ms packets, 1 MB."""
+RENDER_QUEUE: Final = 2
+"""Pictures of one call that wait for the network; beyond that the oldest is dropped, the latest wins."""
+REFERENCE_QUEUE: Final = 2
+"""Keyframes of one call that wait to be decoded and encoded; beyond that the oldest is dropped."""
+VOICE_CONCEAL_MS: Final = 120
+"""Lost voice is concealed at full level for this long (Opus' own concealment decays too)."""
+VOICE_FADE_MS: Final = 120
+"""After VOICE_CONCEAL_MS concealment fades to silence over this time."""
+VOICE_HISTORY_MS: Final = 1_200
+"""Decoded voice that is kept for the mouth branch."""
+REMOTE_ERRORS_BURST: Final = 50
+"""Messages of a peer that may break the protocol at once; a burst beyond it closes the call."""
+REMOTE_ERRORS_PER_S: Final = 5
+"""Broken messages a second that a call survives for ever: a buggy peer, not a flood."""
+PEER_SILENCE_MS: Final = 10_000
+"""A peer that sends nothing for this long is gone (aiortc alone notices only after 30 s)."""
+STATS_MAX_PICTURES: Final = 200_000
+"""Pictures and voice packets whose times a stats file keeps: over 2 h at 25 fps."""
+
+# --- transport -----------------------------------------------------------------------------------------------------
+RT_RECEIVE_QUEUE: Final = 256
+"""Received RT messages that wait for the session; beyond that the oldest is dropped (20 s of 80 ms bundles)."""
+CTL_RECEIVE_QUEUE: Final = 128
+"""Received CTL messages that wait for the session; they may not be dropped, so one more closes the call."""
+RT_OUTBOX_MAX_BYTES: Final = 8 * MESSAGE_MAX_BYTES
+"""RT data that waits for the congestion window: eight full messages; beyond that the oldest is dropped."""
+RT_OUTBOX_MAX_AGE_MS: Final = 250
+"""RT data that waited longer than this is stale: the receiver's playout has passed it, it is dropped unsent."""
+CTL_OUTBOX_MAX_BYTES: Final = 64 * 1024
+"""CTL data that waits for a peer that does not acknowledge; one message more closes the call."""
+SCTP_REASSEMBLY_MAX_BYTES: Final = 64 * 1024
+"""Fragments and out-of-order messages held for one call; aiortc itself has no cap."""
+SCTP_REASSEMBLY_MAX_CHUNKS: Final = 1024
+"""The same in chunks, against floods of empty ones."""
+SCTP_MISORDERED_MAX: Final = 1024
+"""Packet numbers held beyond a gap; aiortc sorts them on every packet."""
+SCTP_SACK_GAP_MAX: Final = 4096
+"""Packet numbers one acknowledgement may list; aiortc walks through all of them (up to 19 million in one packet)."""
+SACK_DELAY_MS: Final = 200
+"""Longest wait before data is acknowledged (RFC 9260 section 6.2)."""
+SACK_EVERY_PACKETS: Final = 2
+"""Data packets after which an acknowledgement is due at once (RFC 9260 section 6.2)."""
+SDP_MAX_CANDIDATES: Final = 32
+"""ICE candidates in one session description; every one is paired with every local one and probed."""
+TRANSPORT_OPEN_TIMEOUT_S: Final = 15.0
+"""Longest wait for both data channels: ICE over a relay takes 1 to 5 s, then DTLS with one retransmit."""
+TRANSPORT_CLOSE_TIMEOUT_S: Final = 2.0
+"""Longest orderly close; after that the sockets are closed from under aiortc."""
+TRANSPORT_CLOSE_DRAIN_MS: Final = 300
+"""Time that unacknowledged CTL messages get at close: one delayed acknowledgement and a round trip."""
+WIRE_HISTORY_S: Final = 3600
+"""Seconds of traffic history kept for plots."""
+
+# --- voice ---------------------------------------------------------------------------------------------------------
+OPUS_BITRATE_MIN_BPS: Final = 6_000
+"""Lowest rate of the call's voice: below it Opus is hardly intelligible (libopus itself goes down to 500)."""
+OPUS_BITRATE_MAX_BPS: Final = 24_000
+"""Highest rate of the call's voice: 120 ms of it (360 bytes) fit VOICE_PACKET_MAX_BYTES."""
+
+# --- wire and the encoder's and decoder's state -----------------------------------------------------------------------
+MEDIA_WRAP_MS: Final = 1 << 24
+"""Media times travel as 24 bits of milliseconds (4.66 h) and are unwrapped against the newest known time."""
+BUNDLE_MIN_MS: Final = 40
+"""Shortest bundle interval: one frame at 25 fps; below it the 93 B of headers outweigh everything."""
+BUNDLE_MAX_MS: Final = 200
+"""Longest bundle interval: more would cost more latency than it saves in headers."""
+BUNDLE_STALE_MS: Final = 400
+"""Voice and motion older than this against the newest of their kind are dropped unsent: the listener has moved on."""
+SENT_BUNDLES: Final = 64
+"""Sent bundles whose contents the encoder remembers for acknowledgements (an Ack names 33)."""
+ACK_HISTORY_BITS: Final = 32
+"""Bundles before the highest one that an Ack reports."""
+KNOWN_FRAMES: Final = 128
+"""Acknowledged motion frames kept as prediction bases: BASE_MAX_DISTANCE_MS at 25 fps."""
+BASE_UNIT_MS: Final = 20
+"""Unit of the distance between a motion section and its prediction base."""
+BASE_MAX_DISTANCE_MS: Final = 255 * BASE_UNIT_MS
+"""Oldest prediction base: 8 bits of BASE_UNIT_MS."""
+MOTION_HISTORY_FRAMES: Final = 256
+"""Decoded frames the decoder keeps as bases: BASE_MAX_DISTANCE_MS at 50 fps, 24 KiB."""
+SEQ_WINDOW: Final = 64
+"""Bundles behind the newest one that are still accepted (5 s at 80 ms); older ones are stale."""
+VOICE_SEEN: Final = 64
+"""Media times of voice packets remembered to drop repeats."""
+CONTROL_QUEUE_MESSAGES: Final = 32
+"""Control messages waiting in the encoder; the oldest is dropped beyond that."""
+
+# --- keyframe delivery and acknowledgements ------------------------------------------------------------------------------
+KEYFRAME_RESEND_MIN_MS: Final = 200
+"""A part is never sent again sooner than this (or the round trip), however often it is asked for."""
+KEYFRAME_TIMEOUT_MS: Final = 1500
+"""An unacknowledged keyframe is sent again after this, then after twice as long, ..."""
+KEYFRAME_TIMEOUT_MAX_MS: Final = 12_000
+"""... up to this: a peer that never acknowledges costs 3 kbit/s at most for a 4 KiB keyframe."""
+KEYFRAME_IDLE_MS: Final = 150
+"""A keyframe that got no part for this long is asked for: parts are paced 93 ms apart at 100 kbit/s."""
+ACK_URGENT_INTERVAL_MS: Final = 100
+"""Acks that cannot wait (keyframe complete, parts missing, bases lost) keep this distance."""
+REQUEST_INTERVAL_MS: Final = 400
+"""The same keyframe request is repeated at this pace at most."""
+
+# --- playout timing -----------------------------------------------------------------------------------------------------
+PICTURE_STEP_MS: Final = 40
+"""Pictures are due on this grid of the media clock: 25 fps."""
+PLAYOUT_START_MS: Final = 40
+"""Playout delay on top of the first bundle's transit, before jitter is known."""
+PLAYOUT_MARGIN_MS: Final = 10
+"""Added to the jitter percentile: timers and rendering are not exact."""
+PLAYOUT_WINDOW_MS: Final = 10_000
+"""Transit times are remembered this long: at 200 ppm of clock drift they shift by 2 ms."""
+PLAYOUT_WINDOW_ITEMS: Final = 512
+"""Transit times remembered at once (25 frames and 12.5 voice packets a second need 375)."""
+PLAYOUT_RESYNC_MS: Final = 1000
+"""After only impossible arrival times for this long the media clock is anchored anew."""
+INTERPOLATE_MAX_GAP_MS: Final = 400
+"""Poses further apart than this are not interpolated: the last one is held openly."""
+VOICE_SNAP_MS: Final = 10
+"""Voice packets this far off the play position are played there: a sender's rounding, not a gap."""
+VOICE_IDLE_MS: Final = 1000
+"""After this long without any voice packet no more concealment is asked for until voice returns."""
+VOICE_QUIET_BYTES: Final = 8
+"""Opus packets up to this size are DTX or silence (measured 1-8 B): safe to skip when the delay shrinks."""
+KEYFRAME_IMAGE_MIN_BYTES: Final = 256
+"""Smallest picture a sender may ask for: a flat 256x256 AV1 picture takes under 100 bytes, a blurred face 250."""
+KEYFRAME_SENDER_MAX_BYTES: Final = 4096
+"""Largest keyframe picture a sender makes; at 100 kbit/s it is under way for a third of a second."""
+CALL_MALFORMED_MAX: Final = 100
+"""Messages of one call that may be malformed before it is ended: noise is survived, a peer that speaks something else
+is not."""

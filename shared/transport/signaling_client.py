@@ -1,0 +1,243 @@
+"""Meets the other peer in a room of the signaling service and returns the open call.
+
+May import `shared` and aiohttp. Invariant: once the call is open the service may stop or vanish, the call goes on;
+tokens, rooms and session descriptions are never logged or put into an error message.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+import aiohttp
+
+from shared.errors import RemoteError, UserError
+from shared.limits import SIGNALING_MESSAGE_MAX_BYTES, TRANSPORT_OPEN_TIMEOUT_S
+from shared.signaling_messages import (
+    Answer,
+    Bye,
+    Candidate,
+    Error,
+    ErrorCode,
+    Join,
+    Joined,
+    Message,
+    Offer,
+    PeerJoined,
+    PeerLeft,
+    parse,
+    serialise,
+)
+from shared.transport.base import TransportClosed
+from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
+
+_HEARTBEAT_S: Final = 20.0
+_CONNECT_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeetTimeouts:
+    """How long to wait, in seconds: for the service's answer, for the other peer to come, for the connection to it."""
+
+    join_s: float = 10.0
+    peer_s: float = 120.0
+    open_s: float = TRANSPORT_OPEN_TIMEOUT_S
+
+
+class _RoomLost(Exception):
+    """The service closed the WebSocket."""
+
+
+class _Room:
+    """One WebSocket to the service, as messages."""
+
+    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._session = session
+        self._socket = socket
+
+    async def send(self, message: Message) -> None:
+        try:
+            await self._socket.send_str(serialise(message))
+        except (ConnectionError, aiohttp.ClientError) as error:
+            raise _RoomLost from error
+
+    async def next(self) -> Message:
+        """The next message; raises _RoomLost, or RemoteError for one that is none."""
+        frame = await self._socket.receive()
+        if frame.type is not aiohttp.WSMsgType.TEXT:
+            raise _RoomLost
+        return parse(frame.data)
+
+    async def leave(self) -> None:
+        """Say goodbye if anybody still listens."""
+        try:
+            await self.send(Bye("hung up"))
+        except _RoomLost:
+            pass
+        finally:
+            await self._socket.close()
+            await self._session.close()
+
+
+async def connect_call(
+    url: str, join: Join, config: WebRtcConfig | None = None, timeouts: MeetTimeouts | None = None
+) -> WebRtcTransport:
+    """Join a room, meet the other peer there and return the open transport, whose `close` also leaves the room.
+
+    The second to come makes the offer. ICE servers are those of `config`, or else those that the service hands out.
+    Raises UserError (service not reachable, token refused, nobody came, no path found) and RemoteError (the peer sent a
+    description that this end does not accept). After a lost call, call it again with a fresh token.
+    """
+    times = timeouts or MeetTimeouts()
+    async with _left_on_error(await _enter(url)) as room:
+        try:
+            joined = await _join(room, join, times)
+            settings = with_servers(config or WebRtcConfig(), joined)
+            transport = await _meet(room, settings, joined.peer_present, times)
+        except _RoomLost:
+            raise UserError(
+                "The signaling service closed the connection before the call began. Try again in a moment."
+            ) from None
+        transport.attach(_watch(room, transport), room.leave)
+        return transport
+
+
+def with_servers(config: WebRtcConfig, joined: Joined) -> WebRtcConfig:
+    """`config`, with the service's ICE servers where it names none."""
+    return replace(config, ice_servers=config.ice_servers or joined.ice_servers)
+
+
+@asynccontextmanager
+async def _left_on_error(room: _Room) -> AsyncIterator[_Room]:
+    try:
+        yield room
+    except BaseException:
+        await room.leave()
+        raise
+
+
+async def _enter(url: str) -> _Room:
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_TIMEOUT_S))
+    try:
+        socket = await session.ws_connect(
+            url,
+            max_msg_size=SIGNALING_MESSAGE_MAX_BYTES + 1,  # aiohttp refuses what is not smaller
+            compress=0,
+            heartbeat=_HEARTBEAT_S,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+        )
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        await session.close()
+        raise UserError(_unreachable(url, error)) from error
+    except BaseException:
+        await session.close()
+        raise
+    return _Room(session, socket)
+
+
+def _unreachable(url: str, error: Exception) -> str:
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return f"{url!r} is no address of a signaling service. Give one like wss://host/ws."
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return (
+            f"{url} refused the connection (HTTP {error.status}). Check the address; it usually ends in /ws."
+        )
+    return f"The signaling service at {url} cannot be reached. Is it running, and is the address right?"
+
+
+async def _join(room: _Room, join: Join, times: MeetTimeouts) -> Joined:
+    await room.send(join)
+    try:
+        async with asyncio.timeout(times.join_s):
+            message = await room.next()
+    except TimeoutError:
+        raise UserError(
+            f"The signaling service did not answer within {times.join_s:g} s. Try again in a moment."
+        ) from None
+    if isinstance(message, Joined):
+        return message
+    raise _refusal(message)
+
+
+def _refusal(message: Message) -> UserError:
+    if isinstance(message, Error):
+        return UserError(f"The signaling service refused ({message.code.value}): {message.message}")
+    return UserError("The signaling service ended the meeting before the call began. Try again in a moment.")
+
+
+async def _meet(
+    room: _Room, config: WebRtcConfig, peer_present: bool, times: MeetTimeouts
+) -> WebRtcTransport:
+    """An open transport; each peer that leaves before it was described is followed by waiting for another."""
+    offering = peer_present
+    while True:
+        transport = WebRtcTransport(config)
+        try:
+            if await _describe(room, transport, offering, times):
+                await _open(room, transport, times)
+                return transport
+        except BaseException:
+            await transport.close()
+            raise
+        await transport.close()
+        offering = False
+
+
+async def _describe(room: _Room, transport: WebRtcTransport, offering: bool, times: MeetTimeouts) -> bool:
+    """Exchange descriptions; False when the peer left meanwhile."""
+    try:
+        async with asyncio.timeout(times.peer_s):
+            if offering:
+                await room.send(Offer(await transport.create_offer()))
+            while True:
+                match await room.next():
+                    case Answer(sdp) if offering:
+                        await transport.accept_answer(sdp)
+                        return True
+                    case Offer(sdp) if not offering:
+                        await room.send(Answer(await transport.accept_offer(sdp)))
+                        return True
+                    case PeerLeft() | Error(code=ErrorCode.NO_PEER) if offering:
+                        return False
+                    case (Error() | Bye()) as end:
+                        raise _refusal(end)
+                    case _:
+                        pass  # peers that come and go while this end waits for an offer
+    except TimeoutError:
+        raise UserError(
+            f"Nobody else came into the room within {times.peer_s:g} s. "
+            "Check that both ends use the same room, then try again."
+        ) from None
+
+
+async def _open(room: _Room, transport: WebRtcTransport, times: MeetTimeouts) -> None:
+    """Wait for the connection; a browser's candidates may still arrive, the service may already go."""
+    feeding = asyncio.ensure_future(_feed_candidates(room, transport))
+    try:
+        await transport.wait_open(times.open_s)
+    except TransportClosed as error:
+        raise UserError(
+            f"The other peer was met, but no connection to it came about ({error}). "
+            "Behind strict firewalls a TURN server is needed: see the signaling service's settings."
+        ) from error
+    finally:
+        feeding.cancel()
+        await asyncio.wait({feeding})
+
+
+async def _feed_candidates(room: _Room, transport: WebRtcTransport) -> None:
+    with suppress(_RoomLost, RemoteError):  # after nonsense no more candidates; those at hand may do
+        while True:
+            message = await room.next()
+            if isinstance(message, Candidate):
+                await transport.add_candidate(message.candidate, message.mid, message.line_index)
+
+
+async def _watch(room: _Room, transport: WebRtcTransport) -> None:
+    """Stay in the room, so that no third one enters; a peer that joins again during the call has probably restarted."""
+    with suppress(_RoomLost, RemoteError):
+        while True:
+            if isinstance(await room.next(), PeerJoined):
+                transport.expect_sign_of_life()

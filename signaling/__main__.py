@@ -1,0 +1,121 @@
+"""Command line: `python -m signaling serve|token|secret`.
+
+Invariant: a `UserError` ends the command with one line on stderr and exit status 2, never with a traceback.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared import limits
+from shared.errors import UserError
+from shared.signaling_messages import Role
+from signaling import keys
+from signaling.config import checked_config
+from signaling.tokens import sign_token
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the process's exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"signaling: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m signaling", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="serve|token|secret")
+
+    serve = commands.add_parser("serve", help="run the signaling service")
+    serve.set_defaults(command=_serve)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8080, help="TCP port (default: %(default)s)")
+    serve.add_argument(
+        "--ice-server", action="append", default=[], metavar="URL", help="stun:... or turn:..."
+    )
+    serve.add_argument("--turn-secret-file", type=Path, help="file with coturn's static-auth-secret")
+    serve.add_argument(
+        "--allow-origin", action="append", default=[], help="origin of a page that may connect"
+    )
+    serve.add_argument(
+        "--proxy", action="append", default=[], help="address whose X-Forwarded-For is believed"
+    )
+    serve.add_argument("--print-config", action="store_true", help="print the settings and end")
+    _add_secret(serve)
+
+    token = commands.add_parser("token", help="print a token that admits one person once")
+    token.set_defaults(command=_token)
+    token.add_argument("--room", required=True, help="letters, digits, '-' and '_'")
+    token.add_argument("--role", required=True, choices=[role.value for role in Role])
+    token.add_argument(
+        "--seconds", type=int, default=limits.SIGNALING_TOKEN_DEFAULT_S, help="life of the token"
+    )
+    _add_secret(token)
+
+    secret = commands.add_parser("secret", help="print a new random secret")
+    secret.set_defaults(command=_secret)
+    return parser
+
+
+def _add_secret(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--secret-file", type=Path, help="file with the secret that signs tokens")
+    group.add_argument("--secret-env", metavar="NAME", help="environment variable with that secret")
+
+
+def _load_secret(options: argparse.Namespace) -> str:
+    if options.secret_file is not None:
+        return keys.secret_from_file(options.secret_file)
+    return keys.secret_from_environment(options.secret_env)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    source = f"environment {options.secret_env}" if options.secret_env else f"file {options.secret_file}"
+    config = checked_config(
+        options.host,
+        options.port,
+        source,
+        turn_secret_file=options.turn_secret_file,
+        ice_urls=options.ice_server,
+        origins=options.allow_origin,
+        proxies=options.proxy,
+    )
+    if options.print_config:
+        print(config.as_json())
+        return 0
+    # Imported here so that `token` and `secret` need no web server.
+    from signaling.logs import configure_logging
+    from signaling.server import run
+    from signaling.service import SignalingService
+
+    turn_secret = keys.secret_from_file(options.turn_secret_file) if options.turn_secret_file else None
+    service = SignalingService(config, _load_secret(options), turn_secret)
+    configure_logging(sys.stderr)
+    try:
+        run(config, service)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        place = f"{config.host} port {config.port}"
+        raise UserError(f"Cannot listen on {place} ({reason}). Give another --port or --host.") from None
+    return 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    secret = _load_secret(options)
+    print(sign_token(secret, options.room, Role(options.role), options.seconds, time.time()))
+    return 0
+
+
+def _secret(_: argparse.Namespace) -> int:
+    print(keys.new_secret())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""signaling.server: routes, Origin, the page or its absence."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import WSServerHandshakeError
+
+from shared import limits
+from tests.signaling.bench import Bench
+
+pytestmark = pytest.mark.network
+Start = Callable[[Path], Awaitable[Bench]]
+
+
+async def test_health_and_readiness_are_answered(bench: Bench) -> None:
+    for path, text in (("/healthz", "ok\n"), ("/readyz", "ready\n")):
+        async with bench.client.get(path) as response:
+            assert (response.status, await response.text()) == (200, text)
+
+
+async def test_a_stopping_service_is_alive_but_not_ready(bench: Bench) -> None:
+    bench.service.stop()
+    async with bench.client.get("/readyz") as response:
+        assert response.status == 503
+    async with bench.client.get("/healthz") as response:
+        assert response.status == 200
+
+
+async def test_a_full_service_is_not_ready(bench: Bench) -> None:
+    for number in range(limits.SIGNALING_CONNECTIONS_MAX):
+        bench.service.rooms.open(f"a{number}", 0)
+    async with bench.client.get("/readyz") as response:
+        assert response.status == 503
+
+
+@pytest.mark.parametrize("origin", ["https://evil.test", "null", "https://call.test.evil.test", ""])
+async def test_a_page_of_a_foreign_origin_is_forbidden(bench: Bench, origin: str) -> None:
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await bench.client.ws_connect("/ws", headers={"Origin": origin})
+    assert refused.value.status == 403
+
+
+async def test_a_listed_page_may_connect(bench: Bench) -> None:
+    socket = await bench.client.ws_connect("/ws", headers={"Origin": "https://call.test"})
+    await socket.close()
+
+
+async def test_one_connection_past_the_limit_of_an_address_is_refused(bench: Bench) -> None:
+    for _ in range(limits.SIGNALING_CONNECTIONS_PER_ADDRESS):
+        await bench.connect()
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await bench.connect()
+    assert refused.value.status == 503
+
+
+async def test_an_address_that_connects_too_fast_is_refused(bench: Bench) -> None:
+    for _ in range(limits.SIGNALING_ADDRESS_MESSAGES_BURST):
+        bench.service.addresses.take("127.0.0.1", 0)
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await bench.connect()
+    assert refused.value.status == 429
+
+
+async def test_the_socket_address_says_that_it_speaks_websocket(bench: Bench) -> None:
+    async with bench.client.get("/ws") as response:
+        assert response.status == 426
+
+
+async def test_without_a_page_a_plain_sentence_says_so(bench: Bench) -> None:
+    async with bench.client.get("/") as response:
+        assert response.status == 404
+        assert (await response.text()).startswith("The web page is not part of this installation.")
+
+
+async def test_a_page_is_served_as_it_is_and_nothing_beside_it(start_bench: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html><title>page</title>")
+    (folder / "app.js").write_text("export {};")
+    (tmp_path / "private").write_text("private")
+    bench = await start_bench(folder)
+    async with bench.client.get("/") as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+    async with bench.client.get("/app.js") as response:
+        assert response.content_type.endswith("/javascript")
+    for path in ("/../private", "/%2e%2e/private", "/..%2fprivate", "/sub/../../private"):
+        async with bench.client.get(path) as response:
+            assert response.status in (403, 404)
