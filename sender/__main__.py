@@ -19,7 +19,7 @@ from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.motion_encoder import ANALYSER, MotionEncoder
-from sender.pipeline import FacePipeline
+from sender.pipeline import FacePipeline, warm_up
 from sender.session import CallEnd, EndReason, LiveReport, SenderSession
 from sender.sources.base import Source
 from sender.sources.open import open_source
@@ -137,8 +137,9 @@ def _join(config: SenderConfig) -> Join:
 
 def make_pipeline() -> FacePipeline:
     """The networks of this end. Raises UserError when one is missing."""
-    segmenter = PersonSegmenter(load_prior("segmentation"))
-    return FacePipeline(FaceTracker(FaceModels.load()), segmenter, MotionEncoder())
+    faces, segmenter, coder = FaceModels.load(), PersonSegmenter(load_prior("segmentation")), MotionEncoder()
+    warm_up(FacePipeline(FaceTracker(faces), segmenter, coder))
+    return FacePipeline(FaceTracker(faces), segmenter, coder)
 
 
 async def _call(config: SenderConfig) -> int:
@@ -163,8 +164,7 @@ async def _call(config: SenderConfig) -> int:
     finally:
         _warn(source)
         if config.stats:
-            report = session.stats.report(config, transport.counter, session.encoder.stats)
-            write_report(Path(config.stats), report)
+            write_report(Path(config.stats), session.report())
     return _exit_status(end)
 
 

@@ -1,7 +1,7 @@
 """Writes the crops that the receiver should show into a lossless file, to measure a call afterwards.
 
 Must import PyAV, numpy and `shared` only. Invariant: every pixel and every media time (the file's time stamps, in ms)
-comes out as it went in, and the file is readable up to the last picture written whenever the process ends.
+comes out as it went in, and a killed process loses the last quarter of a second of the file, not more.
 """
 
 from contextlib import suppress
@@ -16,6 +16,8 @@ from shared.errors import UserError
 from shared.limits import PICTURE_SIZE_PX
 
 _MS = Fraction(1, 1000)
+_OPTIONS = {"flush_packets": "1", "cluster_time_limit": "200"}
+"""A cluster is written when it is complete; Matroska's default of 5 s is what a killed process would lose."""
 
 
 class CropRecorder:
@@ -23,15 +25,16 @@ class CropRecorder:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._container = av.open(str(path), "w", format="matroska", options={"flush_packets": "1"})
+            self._container = av.open(str(path), "w", format="matroska", options=_OPTIONS)
+            self._stream = self._container.add_stream("ffv1", rate=25)
+            self._stream.width = self._stream.height = PICTURE_SIZE_PX
+            self._stream.pix_fmt = "bgr0"
+            self._stream.codec_context.time_base = _MS
+            self._container.start_encoding()  # opens the file now, not with the first picture
         except (av.FFmpegError, OSError) as error:
             raise UserError(
                 f"Cannot write {path}: {error.strerror}. Choose another path for --record-crop."
             ) from error
-        self._stream = self._container.add_stream("ffv1", rate=25)
-        self._stream.width = self._stream.height = PICTURE_SIZE_PX
-        self._stream.pix_fmt = "bgr0"
-        self._stream.codec_context.time_base = _MS
         self._last_ms = -1
 
     def write(self, media_ms: int, picture: NDArray[np.uint8]) -> None:

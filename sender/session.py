@@ -33,7 +33,7 @@ from shared.errors import RemoteError, UnsupportedVersion, UserError
 from shared.frames import Keyframe, Rung
 from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE
 from shared.opus import OpusEncoder
-from shared.transport.base import Transport, TransportClosed, TransportState
+from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
 from shared.wire import PROTOCOL_VERSION
 
 DISCLOSURE_TEXT: Final = "The picture is rebuilt by a neural network from motion data; the voice is real."
@@ -106,7 +106,13 @@ class SenderSession:
         self._media_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._wire_at_end: WireSnapshot | None = None
         self._end: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+
+    def report(self) -> dict[str, Any]:
+        """The statistics of the call, as plain values; final once `run` has returned."""
+        wire = self._wire_at_end or self._transport.counter.snapshot()
+        return self.stats.report(self._config, wire, self._transport.counter.history(), self.encoder.stats)
 
     @property
     def state(self) -> FaceState:
@@ -300,8 +306,9 @@ class SenderSession:
         try:
             await work
         except TransportClosed as closed:
-            cause = closed.__cause__ if isinstance(closed.__cause__, RemoteError) else closed
-            self._finish(EndReason.PEER_LOST, cause)
+            if isinstance(closed.__cause__, RemoteError):
+                self._finish(EndReason.PEER_REFUSED, closed.__cause__)
+            self._finish(EndReason.PEER_LOST, closed)
         except Exception as error:
             if not self._end.done():
                 self._end.set_exception(error)
@@ -333,6 +340,8 @@ class SenderSession:
         self.stats.warnings = list(self._source.report.warnings)
         self.stats.counts["skipped_late"] = self._source.report.pictures_skipped
         self.stats.counts["skipped_busy"] = self._latest.skipped
+        # Before the close: a drawn-out one would make the mean rates look smaller than they were.
+        self._wire_at_end = self._transport.counter.snapshot()
         await self._transport.close()
         for executor in (self._worker, self._aside):
             await asyncio.to_thread(executor.shutdown)

@@ -6,6 +6,7 @@ machine's monotonic clock in microseconds, so that both ends on one machine can 
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from sender.config import SenderConfig
 from shared.core.encoder import EncoderStats
 from shared.errors import UserError
-from shared.transport.base import WireCounter
+from shared.transport.base import WireSecond, WireSnapshot
 
 PICTURES_KEPT = 90_000
 """One hour at 25 fps; after that only counters grow."""
@@ -48,9 +49,14 @@ class CallStats:
         if len(self.pictures) < PICTURES_KEPT:
             self.pictures.append(picture)
 
-    def report(self, config: SenderConfig, counter: WireCounter, payload: EncoderStats) -> dict[str, Any]:
+    def report(
+        self,
+        config: SenderConfig,
+        wire: WireSnapshot,
+        history: Sequence[WireSecond],
+        payload: EncoderStats,
+    ) -> dict[str, Any]:
         """Everything as plain values for JSON; the token's whereabouts are left out."""
-        wire = counter.snapshot()
         seconds = 0.0 if wire.open_us is None else (wire.taken_us - wire.open_us) / 1_000_000
         settings = {name: value for name, value in asdict(config).items() if not name.startswith("token")}
         return {
@@ -58,7 +64,7 @@ class CallStats:
             "config": settings,
             "started_us": self.started_us,
             "wire": asdict(wire) | {"seconds": seconds},
-            "wire_history": [asdict(second) for second in counter.history()],
+            "wire_history": [asdict(second) for second in history],
             "payload": asdict(payload),
             "counts": dict(self.counts),
             "keyframes": self.keyframes,

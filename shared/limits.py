@@ -130,12 +130,12 @@ VOICE_FADE_MS: Final = 120
 """After VOICE_CONCEAL_MS concealment fades to silence over this time."""
 VOICE_HISTORY_MS: Final = 1_200
 """Decoded voice that is kept for the mouth branch."""
-REMOTE_ERRORS_BURST: Final = 50
-"""Messages of a peer that may break the protocol at once; a burst beyond it closes the call."""
-REMOTE_ERRORS_PER_S: Final = 5
-"""Broken messages a second that a call survives for ever: a buggy peer, not a flood."""
 PEER_SILENCE_MS: Final = 10_000
 """A peer that sends nothing for this long is gone (aiortc alone notices only after 30 s)."""
+PEER_PROBE_MS: Final = 3_000
+"""A quiet peer (no face, no voice) is sent a harmless message this often, so that its transport shows that it is alive."""
+PLAYOUT_DRAIN_MS: Final = 1_500
+"""After the peer has left, what waits for playout is shown for at most this long (PLAYOUT_MAX_DELAY_MS and a bundle)."""
 STATS_MAX_PICTURES: Final = 200_000
 """Pictures and voice packets whose times a stats file keeps: over 2 h at 25 fps."""
 

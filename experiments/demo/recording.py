@@ -21,6 +21,8 @@ from shared.limits import PICTURE_SIZE_PX
 
 HALF_FRAME_MS: Final = 20
 """A picture belongs to the 25 fps tick that is nearest."""
+WAITING: Final = "WAITING"
+"""State of a picture in the sidecar before there was a keyframe."""
 
 Picture = NDArray[np.uint8]
 
@@ -51,20 +53,25 @@ class Joined:
 def read_recording(path: Path, what: str) -> Recording:
     """Pictures of a recording; media times from PATH.json where there is one, else its own time stamps in ms.
 
-    UserError when there is no picture in it; `what` names it in the message.
+    The card that a receiver shows while it waits is no picture of anybody and is left out. UserError when
+    there is no picture; `what` names the recording in the message.
     """
     sidecar = path.with_name(path.name + ".json")
     try:
         places, pictures = zip(*_frames(path), strict=True)
-        times = places
+        times, shows = places, (True,) * len(places)
         if sidecar.is_file():
-            times = tuple(int(entry["media_ms"]) for entry in json.loads(sidecar.read_text())["pictures"])
+            entries = json.loads(sidecar.read_text())["pictures"]
+            times = tuple(int(entry["media_ms"]) for entry in entries)
+            shows = tuple(entry["state"] != WAITING for entry in entries)
+        kept = [
+            row for row, show in zip(zip(times, places, pictures, strict=False), shows, strict=False) if show
+        ]
+        return Recording(*zip(*kept, strict=True))
     except (OSError, ValueError, KeyError, TypeError, av.FFmpegError) as error:
         raise UserError(
-            f"The recording of {what} holds no picture ({error}): the call ended before there was one."
+            f"The recording of {what} holds no picture: the call ended before there was one."
         ) from error
-    count = min(len(times), len(pictures))
-    return Recording(times[:count], places[:count], pictures[:count])
 
 
 def _frames(path: Path) -> Iterator[tuple[int, Picture]]:

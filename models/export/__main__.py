@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="made by `python -m models.training`")
     parser.add_argument("--cache", type=Path, help="training cache, for the int8 calibration")
-    parser.add_argument("--detector", action="store_true", help="replace analyser and voice branch too (new bitstream)")
+    parser.add_argument(
+        "--detector", action="store_true", help="replace analyser and voice branch too (new bitstream)"
+    )
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR)
     parser.add_argument("--run", default="", help="one line for the manifest: how the checkpoint was made")
     parser.add_argument("--update-manifest", action="store_true", help="only write the manifest anew")

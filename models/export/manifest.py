@@ -19,7 +19,12 @@ def write_manifest(runs: dict[str, str], folder: Path = WEIGHTS_DIR) -> Path:
         group = name.split("/")[0]
         run = runs.get(group) or old.get(name, {}).get("run", "models/priors/convert.py")
         licence = PRIOR_LICENCE if group == "priors" else OWN_LICENCE
-        files[name] = {"sha256": sha256_of(file), "bytes": file.stat().st_size, "licence": licence, "run": run}
+        files[name] = {
+            "sha256": sha256_of(file),
+            "bytes": file.stat().st_size,
+            "licence": licence,
+            "run": run,
+        }
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps({"files": files}, indent=1) + "\n")
     temporary.replace(path)

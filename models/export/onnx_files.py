@@ -22,7 +22,10 @@ TOLERANCE: Final = 2e-3
 
 def shared_graphs(codec: Codec) -> dict[str, nn.Module]:
     """Return the graphs that every size shares, by file name: they are the bitstream."""
-    return {"analyser/analyser.onnx": AnalyserGraph(codec.analyser), "voice/voice.onnx": VoiceGraph(codec.voice)}
+    return {
+        "analyser/analyser.onnx": AnalyserGraph(codec.analyser),
+        "voice/voice.onnx": VoiceGraph(codec.voice),
+    }
 
 
 def size_graphs(codec: Codec) -> dict[str, nn.Module]:
@@ -44,13 +47,17 @@ def export_graph(graph: nn.Module, path: Path) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns about every Python number; shapes are fixed on purpose
+        warnings.simplefilter(
+            "ignore"
+        )  # the tracer warns about every Python number; shapes are fixed on purpose
         torch.onnx.export(graph, example, str(temporary), input_names=list(graph.inputs),
                           output_names=list(graph.outputs), opset_version=OPSET, dynamo=False)  # fmt: skip
     onnx.checker.check_model(onnx.load(str(temporary)))
     difference = difference_from_torch(graph, temporary, example)
     if difference > TOLERANCE:
-        raise UserError(f"{path.name} differs from torch by {difference:.2g} (at most {TOLERANCE}). Nothing was replaced.")
+        raise UserError(
+            f"{path.name} differs from torch by {difference:.2g} (at most {TOLERANCE}). Nothing was replaced."
+        )
     temporary.replace(path)
     return difference
 

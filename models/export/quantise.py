@@ -11,11 +11,22 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 Feeds = dict[str, NDArray[np.float32]]
-KEPT_IN_FLOAT: Final = ("/dense_motion/head/", "/generator/head/", "/generator/refine/refine.1/", "/clean/clean.1/")
+KEPT_IN_FLOAT: Final = (
+    "/dense_motion/head/",
+    "/generator/head/",
+    "/generator/refine/refine.1/",
+    "/clean/clean.1/",
+)
 """Parts of node names: layers whose output is a flow, a blend or a pixel."""
 
 
@@ -34,7 +45,11 @@ def quantise(source: Path, target: Path, samples: list[Feeds]) -> None:
     """Write the int8 copy of `source`; the file appears only when it is whole and loads."""
     prepared, temporary = target.with_suffix(".prepared"), target.with_suffix(".part")
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    kept = [node.name for node in onnx.load(str(prepared)).graph.node if any(part in node.name for part in KEPT_IN_FLOAT)]
+    kept = [
+        node.name
+        for node in onnx.load(str(prepared)).graph.node
+        if any(part in node.name for part in KEPT_IN_FLOAT)
+    ]
     quantize_static(
         str(prepared), str(temporary), Recorded(samples), quant_format=QuantFormat.QDQ, per_channel=True,
         op_types_to_quantize=["Conv"], nodes_to_exclude=kept, activation_type=QuantType.QUInt8,

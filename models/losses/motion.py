@@ -34,7 +34,9 @@ def equivariance(detector: KeypointDetector, picture: Tensor, points: Tensor, ma
     linear, shift = matrix[:, :, :2], matrix[:, None, :, 2]
     grid = identity_grid(DETECTOR_SIDE, picture).reshape(1, -1, 2) @ linear.transpose(1, 2) + shift
     grid = grid.reshape(-1, DETECTOR_SIDE, DETECTOR_SIDE, 2)
-    moved, moved_mask = (F.grid_sample(x, grid, padding_mode="border", align_corners=False) for x in (picture, mask))
+    moved, moved_mask = (
+        F.grid_sample(x, grid, padding_mode="border", align_corners=False) for x in (picture, mask)
+    )
     back = torch.linalg.inv(linear).transpose(1, 2)
     found = detector(moved, (points - shift) @ back, moved_mask)
     return (found @ linear.transpose(1, 2) + shift - keypoints).abs().mean()

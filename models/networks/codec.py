@@ -1,6 +1,6 @@
 """The whole codec as training sees it: detector and codes at the sender, the wire's rounding, the renderer.
 
-    original keyframe, driving frame -> Analyser -> keypoints, codes -> rounding noise -> Renderer
+original keyframe, driving frame -> Analyser -> keypoints, codes -> rounding noise -> Renderer
 """
 
 from typing import NamedTuple

@@ -53,7 +53,9 @@ class Driving(NamedTuple):
     def thumbnail_planes(self) -> Tensor:
         """Return (B, 4, 64, 64): the thumbnail, -1..1 and 0 where absent, and a plane that says whether it is there."""
         present = self.thumbnail_present[:, :, None, None]
-        return torch.cat(((self.thumbnail * 2 - 1) * present, present.expand(-1, 1, FLOW_SIDE, FLOW_SIDE)), dim=1)
+        return torch.cat(
+            ((self.thumbnail * 2 - 1) * present, present.expand(-1, 1, FLOW_SIDE, FLOW_SIDE)), dim=1
+        )
 
 
 CONDITIONS = 2 * CODES + VOICE + 1
@@ -123,7 +125,9 @@ def _heat_difference(driving: Driving) -> Tensor:
 
 def _shifted(small: Tensor, shifts: Tensor) -> Tensor:
     """Return (B, 24, 64, 64): the reference shifted as each keypoint moved; small (B, 3, 64, 64), shifts (B, 8, 2)."""
-    pictures = [warp(small, shift[:, :, None, None].expand(-1, 2, FLOW_SIDE, FLOW_SIDE)) for shift in shifts.unbind(1)]
+    pictures = [
+        warp(small, shift[:, :, None, None].expand(-1, 2, FLOW_SIDE, FLOW_SIDE)) for shift in shifts.unbind(1)
+    ]
     return torch.cat(pictures, dim=1) * 2 - 1
 
 

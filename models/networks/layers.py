@@ -62,4 +62,6 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
     side = features.shape[-1]
     grid = identity_grid(side, flow) + resize(flow.float(), side).permute(0, 2, 3, 1)
     with torch.autocast(features.device.type, enabled=False):
-        return F.grid_sample(features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return F.grid_sample(
+            features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        )

@@ -1,7 +1,7 @@
 """The receiver's network as a whole: `encode_reference` once per keyframe, `render` per frame.
 
-    image, mask -> ReferenceEncoder -> ReferenceFeatures --+
-    Driving -----------------------------------------------+-> DenseMotion -> Motion -> Generator -> picture
+image, mask -> ReferenceEncoder -> ReferenceFeatures --+
+Driving -----------------------------------------------+-> DenseMotion -> Motion -> Generator -> picture
 """
 
 from torch import Tensor, nn

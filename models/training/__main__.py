@@ -35,13 +35,19 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m models.training", description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="made by `python -m models.training.cache`")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint, curve (CSV) and picture grids go here")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="checkpoint, curve (CSV) and picture grids go here"
+    )
     parser.add_argument("--config", type=Path, help="YAML with the differences from the defaults")
     parser.add_argument("--minutes", type=float, default=10.0, help="stop after this long (default 10)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
-    parser.add_argument("--validate-minutes", type=float, default=5.0, help="time between validations (default 5)")
-    parser.add_argument("--vgg", type=Path, default=default_vgg_path(), help="VGG19 weights for the perceptual loss")
+    parser.add_argument(
+        "--validate-minutes", type=float, default=5.0, help="time between validations (default 5)"
+    )
+    parser.add_argument(
+        "--vgg", type=Path, default=default_vgg_path(), help="VGG19 weights for the perceptual loss"
+    )
     return parser.parse_args(arguments)
 
 
@@ -72,9 +78,13 @@ class Run:
         self.device = torch.device(_device_name(options.device))
         torch.manual_seed(self.settings.seed)
         self.codec = _initial_codec(self.settings).to(self.device, memory_format=torch.channels_last)
-        self.average = {name: value.detach().clone().float() for name, value in self.codec.state_dict().items()}
+        self.average = {
+            name: value.detach().clone().float() for name, value in self.codec.state_dict().items()
+        }
         trained = [parameter for parameter in self.codec.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=self.settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.optimiser = torch.optim.AdamW(
+            trained, lr=self.settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
         clips = open_cache(options.cache)
         self.sampler = Sampler([clip for clip in clips if clip.split == "train"], self.settings)
         vgg = _load_vgg(options.vgg, self.device)
@@ -145,7 +155,10 @@ class Run:
         left = max(0.0, self.options.minutes * 60 - elapsed)
         line = " ".join(f"{name} {value:.3f}" for name, value in values.items())
         print(f"step {step} | {samples:.2f} samples/s | {left / 60:.1f} min left | {line}", flush=True)
-        _append_row(self.options.out / "curve.csv", {"step": step, "seconds": round(self.progress.seconds, 1), **values})
+        _append_row(
+            self.options.out / "curve.csv",
+            {"step": step, "seconds": round(self.progress.seconds, 1), **values},
+        )
 
     def _validate(self) -> None:
         codec = Codec(self.settings.size).to(self.device)
@@ -163,7 +176,9 @@ class Run:
 
     def _restore(self, state: dict[str, Any]) -> None:
         if state["settings"]["size"] != self.settings.size:
-            raise UserError("The checkpoint is of another size than the settings ask for. Use the same --config.")
+            raise UserError(
+                "The checkpoint is of another size than the settings ask for. Use the same --config."
+            )
         self.codec.load_state_dict(state["codec"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])

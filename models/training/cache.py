@@ -34,10 +34,16 @@ KEYFRAME_BYTES = (1000, 2000)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 3 when clips were left out."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.cache", description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=Path, required=True, help="folder of clips (with or without a clips.csv)")
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training.cache", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--clips", type=Path, required=True, help="folder of clips (with or without a clips.csv)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="where the cache goes (about 20 MB a clip)")
-    parser.add_argument("--tiers", help="licence tiers to use, such as A or A,B (needs a clips.csv); default all")
+    parser.add_argument(
+        "--tiers", help="licence tiers to use, such as A or A,B (needs a clips.csv); default all"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     tiers = frozenset(options.tiers.split(",")) if options.tiers else None
@@ -145,7 +151,9 @@ def save_keyframes(path: Path, frames: NDArray[np.uint8]) -> None:
     indices = np.unique(np.linspace(0, len(frames) - 1, KEYFRAMES_PER_CLIP).astype(int))
     pictures, sizes = [], []
     for order, index in enumerate(indices):
-        coded = encode_keyframe_image(np.ascontiguousarray(frames[index]), KEYFRAME_BYTES[order % len(KEYFRAME_BYTES)])
+        coded = encode_keyframe_image(
+            np.ascontiguousarray(frames[index]), KEYFRAME_BYTES[order % len(KEYFRAME_BYTES)]
+        )
         pictures.append(decode_keyframe_image(coded, SIDE, SIDE))
         sizes.append(len(coded))
     temporary = path.with_suffix(".part")

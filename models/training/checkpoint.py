@@ -24,7 +24,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)
-        raise UserError(f"The checkpoint {path} could not be written ({error}). Free some disk space; the last one is kept.") from error
+        raise UserError(
+            f"The checkpoint {path} could not be written ({error}). Free some disk space; the last one is kept."
+        ) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -32,9 +34,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"There is no checkpoint {path}. Train one with `python -m models.training`.") from error
+        raise UserError(
+            f"There is no checkpoint {path}. Train one with `python -m models.training`."
+        ) from error
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise UserError(f"The checkpoint {path} is damaged or not a checkpoint ({error}). Use an earlier one.") from error
+        raise UserError(
+            f"The checkpoint {path} is damaged or not a checkpoint ({error}). Use an earlier one."
+        ) from error
     if not isinstance(state, dict) or "codec" not in state or "settings" not in state:
         raise UserError(f"The file {path} is not a checkpoint of facewire.")
     return state

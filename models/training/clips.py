@@ -43,7 +43,9 @@ def find_clips(folder: Path, tiers: frozenset[str] | None = None) -> list[Clip]:
     chosen = [clip for clip in clips if tiers is None or clip.tier in tiers]
     if not chosen:
         wanted = f" of tiers {','.join(sorted(tiers))}" if tiers else ""
-        raise UserError(f"No clips{wanted} in {folder}. Give a folder that holds video files, or one with a clips.csv.")
+        raise UserError(
+            f"No clips{wanted} in {folder}. Give a folder that holds video files, or one with a clips.csv."
+        )
     return sorted(chosen, key=lambda clip: clip.name)
 
 

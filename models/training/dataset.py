@@ -38,7 +38,9 @@ def open_cache(folder: Path) -> list[CachedClip]:
     """Return all whole clips of a cache, sorted by name. Raises UserError when there are none."""
     clips = [_open_clip(path.parent) for path in sorted(folder.glob("*/clip.json"))]
     if not clips:
-        raise UserError(f"No cache in {folder}. Make one with `python -m models.training.cache --clips DIR --out {folder}`.")
+        raise UserError(
+            f"No cache in {folder}. Make one with `python -m models.training.cache --clips DIR --out {folder}`."
+        )
     return clips
 
 

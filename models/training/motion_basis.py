@@ -65,7 +65,9 @@ def _expression_rest(clips: list[CachedClip], rigid: Array, random: np.random.Ge
     clip = clips[random.integers(len(clips))]
     reference, driving = (np.array(clip.points[random.integers(len(clip.points))]) for _ in range(2))
     affine = fit_affine(reference, driving, rigid)
-    return ((undo_affine(driving, affine, reference.mean(axis=0)) - reference) / mesh_width(reference)).reshape(-1)
+    return (
+        (undo_affine(driving, affine, reference.mean(axis=0)) - reference) / mesh_width(reference)
+    ).reshape(-1)
 
 
 def _aligned_shapes(shapes: Array, rigid: Array) -> tuple[Array, Array]:
@@ -93,7 +95,11 @@ def errors_px(clips: list[CachedClip], basis: MeshBasis, seed: int = 1) -> dict[
             expression = fit_expression(reference, driving, affine, basis)
             pose.append(_distance(apply_affine(reference, affine, reference.mean(axis=0)), driving))
             motion.append(_distance(driving_points(reference, affine, expression, basis), driving))
-    return {"pose": float(np.mean(pose)), "mesh_code": float(np.mean(motion)), "shape_code": float(np.mean(shape))}
+    return {
+        "pose": float(np.mean(pose)),
+        "mesh_code": float(np.mean(motion)),
+        "shape_code": float(np.mean(shape)),
+    }
 
 
 def _distance(a: Array, b: Array) -> float:
@@ -102,13 +108,18 @@ def _distance(a: Array, b: Array) -> float:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.motion_basis", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training.motion_basis", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("shared/coding/mesh_basis.safetensors"))
     options = parser.parse_args()
     clips = open_cache(options.cache)
     basis = learn([clip for clip in clips if clip.split == "train"])
-    arrays = {name: getattr(basis, name).astype(np.float16) for name in ("expression", "shape", "mean", "weights", "rigid")}
+    arrays = {
+        name: getattr(basis, name).astype(np.float16)
+        for name in ("expression", "shape", "mean", "weights", "rigid")
+    }
     save_file(arrays, str(options.out))
     for split in ("train", "val"):
         print(split, errors_px([clip for clip in clips if clip.split == split], basis))

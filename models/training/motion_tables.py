@@ -46,7 +46,9 @@ def clip_symbols(clip: CachedClip, analyser: Analyser, frames: int) -> tuple[Sym
     for index in range(count):
         pose, expression = mesh_motion.fit_pose_and_expression(reference, points[index].numpy())
         difference = values[index] - own
-        moved = MotionValues(pose, expression, difference[: 2 * KEYPOINTS].reshape(-1, 2), difference[2 * KEYPOINTS :])
+        moved = MotionValues(
+            pose, expression, difference[: 2 * KEYPOINTS].reshape(-1, 2), difference[2 * KEYPOINTS :]
+        )
         motion.append(quantise_motion(moved, motion[-1] if motion else None))
     return np.stack(motion), shape, anchors
 
@@ -62,7 +64,9 @@ def balanced(clips: list[CachedClip]) -> list[CachedClip]:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.motion_tables", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training.motion_tables", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=TABLES)

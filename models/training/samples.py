@@ -73,21 +73,33 @@ class Sampler:
         keyframe = int(random.integers(len(clip.keyframe_indices)))
         consecutive = random.random() < 0.5
         drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
-        augmentation = Augmentation(bool(random.integers(2)), colour_curve(random) if random.random() < 0.7 else None)
+        augmentation = Augmentation(
+            bool(random.integers(2)), colour_curve(random) if random.random() < 0.7 else None
+        )
         row = reference_arrays(clip, keyframe, augmentation)
         frames = [driving_arrays(clip, index, row["reference_points"], augmentation) for index in drivings]
         row |= {name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
         row |= self._inputs(clip, drivings, row["target"], random)
-        return row | {"consecutive": np.array([float(consecutive)]), "sharpness": np.array([min(1.0, clip.source_px / 256) ** 2])}
+        return row | {
+            "consecutive": np.array([float(consecutive)]),
+            "sharpness": np.array([min(1.0, clip.source_px / 256) ** 2]),
+        }
 
-    def _inputs(self, clip: CachedClip, drivings: list[int], target: Array, random: np.random.Generator) -> dict[str, Array]:
+    def _inputs(
+        self, clip: CachedClip, drivings: list[int], target: Array, random: np.random.Generator
+    ) -> dict[str, Array]:
         settings = self._settings
         voice = clip.voice is not None and random.random() >= settings.voice_drop
         mel = np.stack([voice_window(clip.voice if voice else None, index) for index in drivings])
         thumbnail = random.random() >= settings.thumbnail_drop
         small = np.stack([coarse_thumbnail(picture, random) for picture in target])
         ones = np.ones((len(drivings), 1), np.float32)
-        return {"mel": mel, "voice_present": ones * voice, "thumbnail": small, "thumbnail_present": ones * thumbnail}
+        return {
+            "mel": mel,
+            "voice_present": ones * voice,
+            "thumbnail": small,
+            "thumbnail_present": ones * thumbnail,
+        }
 
 
 def _by_person(clips: Sequence[CachedClip]) -> list[list[CachedClip]]:
@@ -137,7 +149,9 @@ def reference_arrays(clip: CachedClip, keyframe: int, augmentation: Augmentation
     }  # fmt: skip
 
 
-def driving_arrays(clip: CachedClip, index: int, reference: Array, augmentation: Augmentation) -> dict[str, Array]:
+def driving_arrays(
+    clip: CachedClip, index: int, reference: Array, augmentation: Augmentation
+) -> dict[str, Array]:
     """Return the driving side of one frame, mesh as decoded."""
     points = augmentation.points(clip.points[index])
     return {
@@ -159,7 +173,9 @@ def wire_shape(points: Array) -> Array:
 def wire_driving(reference: Array, points: Array) -> Array:
     """Return the driving mesh (468, 2) as the receiver decodes it, relative to its decoded reference mesh."""
     affine, expression = mesh_motion.fit_pose_and_expression(reference, points)
-    values = MotionValues(affine, expression, np.zeros((KEYPOINTS, 2), np.float32), np.zeros(CODES, np.float32))
+    values = MotionValues(
+        affine, expression, np.zeros((KEYPOINTS, 2), np.float32), np.zeros(CODES, np.float32)
+    )
     return mesh_motion.driving_points(reference, dequantise_motion(quantise_motion(values)))
 
 
@@ -179,4 +195,6 @@ def coarse_thumbnail(picture: Array, random: np.random.Generator) -> Array:
     """(3, 256, 256) -> (3, 64, 64): as a thumbnail stream of a few kbit/s shows it, softened and noisy."""
     small = cv2.resize(picture.transpose(1, 2, 0), (64, 64), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), random.uniform(0.3, 1.2))
-    return np.clip(blurred + random.normal(0, 0.01, blurred.shape), 0, 1).astype(np.float32).transpose(2, 0, 1)
+    return (
+        np.clip(blurred + random.normal(0, 0.01, blurred.shape), 0, 1).astype(np.float32).transpose(2, 0, 1)
+    )

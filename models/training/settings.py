@@ -69,5 +69,7 @@ def _replace(defaults: Any, differences: dict[str, Any], path: Path) -> Any:
     known = {entry.name for entry in fields(defaults)}
     unknown = sorted(set(differences) - known)
     if unknown:
-        raise UserError(f"{path} sets {', '.join(unknown)}, which no run knows. Known: {', '.join(sorted(known))}.")
+        raise UserError(
+            f"{path} sets {', '.join(unknown)}, which no run knows. Known: {', '.join(sorted(known))}."
+        )
     return replace(defaults, **differences)

@@ -28,7 +28,10 @@ class Rebuilt:
 
 def to_tensors(batch: Batch, device: torch.device) -> dict[str, Tensor]:
     """Return the batch's arrays as float32 tensors on the device."""
-    return {name: torch.from_numpy(np.ascontiguousarray(getattr(batch, name))).to(device) for name in Batch.__slots__}
+    return {
+        name: torch.from_numpy(np.ascontiguousarray(getattr(batch, name))).to(device)
+        for name in Batch.__slots__
+    }
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -55,7 +58,9 @@ def voice_features(codec: Codec, mel: Tensor) -> Tensor:
 class Step:
     """Computes the losses of a batch. vgg None leaves the perceptual losses out."""
 
-    def __init__(self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None) -> None:
+    def __init__(
+        self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None
+    ) -> None:
         self._settings, self._vgg, self._teacher = settings, vgg, teacher
 
     def __call__(self, codec: Codec, data: dict[str, Tensor], number: int) -> Rebuilt:
@@ -69,7 +74,9 @@ class Step:
         repeated = repeat_reference(reference, frames)
         motion = codec.renderer.motion(repeated, driving)
         rebuilt = codec.renderer.generator(repeated, motion, driving)
-        losses = self._picture_losses(rebuilt, flat["target"], flat["true_points"], repeat(data["sharpness"], frames), generator)
+        losses = self._picture_losses(
+            rebuilt, flat["target"], flat["true_points"], repeat(data["sharpness"], frames), generator
+        )
         losses |= self._motion_losses(codec, flat, at_driving, motion.flow, driving, generator)
         losses["reference"] = picture.pixel(reference.picture, data["original"]).mean()
         shape = data["target"].shape
@@ -84,13 +91,19 @@ class Step:
         at_driving = codec.analyser(flat["target"], flat["true_points"], flat["target_mask"])
         return self._driving(codec, data, at_driving, generator)
 
-    def _driving(self, codec: Codec, data: dict[str, Tensor], at_driving: Analysis, generator: torch.Generator) -> Driving:
+    def _driving(
+        self, codec: Codec, data: dict[str, Tensor], at_driving: Analysis, generator: torch.Generator
+    ) -> Driving:
         frames, flat = data["target"].shape[1], per_frame(data)
         at_reference = codec.analyser(data["original"], data["true_reference_points"], data["reference_mask"])
         keypoints = rounding_noise(repeat(at_reference.keypoints, frames), KEYPOINT_STEP, generator)
         moved = rounding_noise(at_driving.keypoints, KEYPOINT_STEP, generator)
         codes = rounding_noise(repeat(at_reference.codes, frames), CODE_STEP, generator)
-        keep = (torch.rand(len(moved), 1, generator=generator) >= self._settings.keypoint_drop).float().to(moved.device)
+        keep = (
+            (torch.rand(len(moved), 1, generator=generator) >= self._settings.keypoint_drop)
+            .float()
+            .to(moved.device)
+        )
         return Driving(
             repeat(data["reference_points"], frames), flat["driving_points"],
             keypoints, keypoints + (moved - keypoints) * keep[:, :, None],
@@ -123,11 +136,18 @@ class Step:
         if any(parameter.requires_grad for parameter in codec.analyser.parameters()):
             small = resize(flat["target"], DETECTOR_SIDE)
             losses["equivariance"] = motion_losses.equivariance(
-                codec.analyser.keypoints, small, flat["true_points"], flat["target_mask"], analysis.keypoints, generator
+                codec.analyser.keypoints,
+                small,
+                flat["true_points"],
+                flat["target_mask"],
+                analysis.keypoints,
+                generator,
             ) + motion_losses.spread(analysis.keypoints)
         return losses
 
-    def _distillation(self, data: dict[str, Tensor], driving: Driving, rebuilt: Tensor, frames: int) -> Tensor:
+    def _distillation(
+        self, data: dict[str, Tensor], driving: Driving, rebuilt: Tensor, frames: int
+    ) -> Tensor:
         with torch.no_grad():
             reference = self._teacher.renderer.encode_reference(data["image"], data["mask"])
             shown = self._teacher.renderer.render(repeat_reference(reference, frames), driving)

@@ -34,10 +34,14 @@ class Validation:
         scores: dict[str, list[float]] = {}
         rows = []
         for clip in self._clips:
-            pictures = rebuild_clip(codec, clip, np.linspace(1, len(clip.frames) - 1, FRAMES_PER_CLIP).astype(int))
+            pictures = rebuild_clip(
+                codec, clip, np.linspace(1, len(clip.frames) - 1, FRAMES_PER_CLIP).astype(int)
+            )
             for arm in ("rebuilt", "warp", "frozen"):
                 self._score(scores, arm, pictures[arm], pictures["target"])
-            rows.append(torch.cat([pictures[name][-1] for name in ("frozen", "target", "rebuilt", "warp")], dim=2))
+            rows.append(
+                torch.cat([pictures[name][-1] for name in ("frozen", "target", "rebuilt", "warp")], dim=2)
+            )
         if rows:
             self._save_grid(rows, step)
         return {name: float(np.mean(values)) for name, values in scores.items()}
@@ -53,7 +57,9 @@ class Validation:
         chosen = rows[:: max(1, len(rows) // GRID_ROWS)][:GRID_ROWS]
         grid = torch.cat(chosen, dim=1).permute(1, 2, 0).cpu().numpy()
         self._out.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(self._out / f"grid_{step:06d}.png"), (grid[:, :, ::-1] * 255).round().astype(np.uint8))
+        cv2.imwrite(
+            str(self._out / f"grid_{step:06d}.png"), (grid[:, :, ::-1] * 255).round().astype(np.uint8)
+        )
 
 
 def rebuild_clip(codec: Codec, clip: CachedClip, indices: np.ndarray) -> dict[str, Tensor]:
@@ -62,8 +68,14 @@ def rebuild_clip(codec: Codec, clip: CachedClip, indices: np.ndarray) -> dict[st
     plain = Augmentation()
     source = reference_arrays(clip, 0, plain)
     frames = [driving_arrays(clip, int(index), source["reference_points"], plain) for index in indices]
-    at_reference = {name: torch.from_numpy(np.ascontiguousarray(value, np.float32))[None].to(device) for name, value in source.items()}
-    drive = {name: torch.from_numpy(np.stack([frame[name] for frame in frames]).astype(np.float32)).to(device) for name in frames[0]}
+    at_reference = {
+        name: torch.from_numpy(np.ascontiguousarray(value, np.float32))[None].to(device)
+        for name, value in source.items()
+    }
+    drive = {
+        name: torch.from_numpy(np.stack([frame[name] for frame in frames]).astype(np.float32)).to(device)
+        for name in frames[0]
+    }
     mel = torch.from_numpy(np.stack([voice_window(clip.voice, int(index)) for index in indices])).to(device)
     driving = _driving(codec, at_reference, drive, mel, clip.voice is not None)
     reference = codec.renderer.encode_reference(at_reference["image"], at_reference["mask"])
@@ -71,10 +83,17 @@ def rebuild_clip(codec: Codec, clip: CachedClip, indices: np.ndarray) -> dict[st
     repeated = type(reference)(*(x.expand(count, *x.shape[1:]) for x in reference))
     image = at_reference["image"].expand(count, -1, -1, -1)
     flow, _ = base_flow(driving.reference_points, driving.driving_points)
-    return {"target": drive["target"], "rebuilt": codec.renderer.render(repeated, driving), "warp": warp(image, flow), "frozen": image}
+    return {
+        "target": drive["target"],
+        "rebuilt": codec.renderer.render(repeated, driving),
+        "warp": warp(image, flow),
+        "frozen": image,
+    }
 
 
-def _driving(codec: Codec, source: dict[str, Tensor], drive: dict[str, Tensor], mel: Tensor, voice: bool) -> Driving:
+def _driving(
+    codec: Codec, source: dict[str, Tensor], drive: dict[str, Tensor], mel: Tensor, voice: bool
+) -> Driving:
     count = len(mel)
     still = codec.analyser(source["original"], source["true_reference_points"], source["reference_mask"])
     moved = codec.analyser(drive["target"], drive["true_points"], drive["target_mask"])

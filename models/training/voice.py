@@ -29,7 +29,9 @@ def read_pcm(path: Path) -> NDArray[np.int16]:
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def through_opus(pcm: NDArray[np.int16], bitrate_bps: int = BITRATE_BPS, frame_ms: int = FRAME_MS) -> NDArray[np.int16]:
+def through_opus(
+    pcm: NDArray[np.int16], bitrate_bps: int = BITRATE_BPS, frame_ms: int = FRAME_MS
+) -> NDArray[np.int16]:
     """Return pcm (48 kHz) after coding and decoding, aligned with the input (the codec's delay of 6.5 ms removed)."""
     size = frame_ms * 48
     padded = np.pad(pcm, (0, 2 * size - len(pcm) % size))

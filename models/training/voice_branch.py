@@ -45,7 +45,9 @@ def expression_track(clip: CachedClip) -> NDArray[np.float32]:
     """Return (T, 16): the clip's expression relative to its middle frame, minus its mean."""
     basis, points = default_basis(), np.array(clip.points)
     reference = points[len(points) // 2]
-    track = np.stack([fit_expression(reference, now, fit_affine(reference, now, basis.rigid), basis) for now in points])
+    track = np.stack(
+        [fit_expression(reference, now, fit_affine(reference, now, basis.rigid), basis) for now in points]
+    )
     return track - track.mean(axis=0)
 
 
@@ -55,7 +57,9 @@ def speech_samples(clips: list[CachedClip]) -> tuple[Tensor, Tensor]:
     if not spoken:
         raise UserError("No clip of the cache has its own speech: the voice branch cannot be trained on it.")
     mel = [voice_window(clip.voice, index) for clip in spoken for index in range(len(clip.points))]
-    return torch.from_numpy(np.stack(mel)), torch.from_numpy(np.concatenate([expression_track(clip) for clip in spoken]))
+    return torch.from_numpy(np.stack(mel)), torch.from_numpy(
+        np.concatenate([expression_track(clip) for clip in spoken])
+    )
 
 
 def lip_error_px(predicted: Tensor, target: Tensor, rows: Tensor) -> Tensor:
@@ -76,7 +80,9 @@ def train(encoder: VoiceEncoder, spoken: list[CachedClip], minutes: float, seed:
     best, kept = float("inf"), encoder.state_dict()
     while time.monotonic() < end:
         chosen = torch.randint(len(mel), (BATCH,), generator=generator)
-        loss = lip_error_px(encoder.mouth(encoder.window(disturbed(mel[chosen], generator))), target[chosen], rows)
+        loss = lip_error_px(
+            encoder.mouth(encoder.window(disturbed(mel[chosen], generator))), target[chosen], rows
+        )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -91,7 +97,11 @@ def disturbed(mel: Tensor, generator: torch.Generator) -> Tensor:
     """Return mel windows (B, 40, 32) with noise, another loudness and another spectral tilt: another room, another voice."""
     count = len(mel)
     level = 0.3 * torch.randn(count, 1, 1, generator=generator)
-    tilt = 0.3 * torch.randn(count, 1, 1, generator=generator) * torch.linspace(-1, 1, mel.shape[1])[None, :, None]
+    tilt = (
+        0.3
+        * torch.randn(count, 1, 1, generator=generator)
+        * torch.linspace(-1, 1, mel.shape[1])[None, :, None]
+    )
     return mel + NOISE * torch.randn(mel.shape, generator=generator) + level + tilt
 
 
@@ -102,12 +112,17 @@ def scores(encoder: VoiceEncoder, mel: Tensor, target: Tensor) -> dict[str, floa
     encoder.eval()
     predicted = encoder.mouth(encoder.window(mel))
     encoder.train()
-    return {"voice": float(lip_error_px(predicted, target, rows)), "held": float(lip_error_px(target * 0, target, rows))}
+    return {
+        "voice": float(lip_error_px(predicted, target, rows)),
+        "held": float(lip_error_px(target * 0, target, rows)),
+    }
 
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.voice_branch", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training.voice_branch", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=4.0)
@@ -115,7 +130,9 @@ def main() -> None:
     clips = open_cache(options.cache)
     torch.manual_seed(0)
     encoder = VoiceEncoder()
-    train(encoder, [clip for clip in clips if clip.split == "train" and clip.voice is not None], options.minutes)
+    train(
+        encoder, [clip for clip in clips if clip.split == "train" and clip.voice is not None], options.minutes
+    )
     for split in ("train", "val"):
         print(split, scores(encoder, *speech_samples([clip for clip in clips if clip.split == split])))
     options.out.parent.mkdir(parents=True, exist_ok=True)

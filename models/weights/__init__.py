@@ -55,7 +55,9 @@ def verify(name: str, folder: Path, files: dict[str, WeightFile]) -> Path:
         raise UserError(f"There are no weights named {name!r}. The manifest lists: {known}.")
     path = folder / name
     if not path.is_file():
-        raise UserError(f"The weights {name} are listed but missing. Restore them with `git checkout models/weights`.")
+        raise UserError(
+            f"The weights {name} are listed but missing. Restore them with `git checkout models/weights`."
+        )
     digest = sha256_of(path)
     if digest != files[name].sha256:
         raise UserError(

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.core.playout import PictureState
+from shared.core.due import PictureState
 from shared.errors import UserError
 
 __all__ = ["FRAME_MS", "SAMPLES_PER_MS", "SAMPLE_RATE_HZ", "PictureState", "Sink", "SinkFailed"]

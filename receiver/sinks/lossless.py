@@ -11,6 +11,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from receiver.sinks.base import FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_MS
 from receiver.sinks.timeline import FileTimeline, place_voice
@@ -27,17 +28,15 @@ class LosslessRecorder:
     def __init__(self, path: Path) -> None:
         try:
             self._container = av.open(str(path), "w", format="matroska", options={"flush_packets": "1"})
+            self._video = _add_video(self._container)
+            self._audio = self._container.add_stream("pcm_s16le", rate=SAMPLE_RATE_HZ)
+            self._audio.codec_context.layout = "mono"
+            self._container.start_encoding()
         except OSError as error:
             raise UserError(
                 f"Cannot write {path}: {error.strerror}. Choose another path for lossless:PATH."
             ) from error
         self._sidecar = path.with_name(path.name + ".json")
-        self._video = self._container.add_stream("ffv1", rate=1000 // FRAME_MS)
-        self._video.width = self._video.height = PICTURE_SIZE_PX
-        self._video.pix_fmt = "bgr0"
-        self._video.codec_context.time_base = _MS
-        self._audio = self._container.add_stream("pcm_s16le", rate=SAMPLE_RATE_HZ)
-        self._audio.codec_context.layout = "mono"
         self._timeline = FileTimeline()
         self._pictures: list[dict[str, int | str]] = []
         self._newest_ms = -1
@@ -84,6 +83,14 @@ class LosslessRecorder:
             "pictures": self._pictures,
         }
         self._sidecar.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _add_video(container: av.container.OutputContainer) -> VideoStream:
+    stream = container.add_stream("ffv1", rate=1000 // FRAME_MS)
+    stream.width = stream.height = PICTURE_SIZE_PX
+    stream.pix_fmt = "bgr0"
+    stream.codec_context.time_base = _MS
+    return stream
 
 
 def open_lossless(path: Path) -> FileSink:

@@ -1,4 +1,4 @@
-"""A recording people can play: H.264 and AAC in fragmented mp4, 25 fps on the media clock.
+"""A recording people can play: H.264 and AAC in mp4, 25 fps on the media clock.
 
 Must not import asyncio or torch. Invariants: the file is playable up to its last second whenever the process dies
 (fragments of one second, flushed as they end); picture and voice stand at the same media time; every 40 ms tick has
@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from receiver.disclosure import mark, waiting_picture
 from receiver.sinks.base import FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_MS
 from receiver.sinks.timeline import FileTimeline, place_voice, tick_for
 from receiver.sinks.writer import FileSink, PictureItem, VoiceItem
@@ -26,7 +27,9 @@ _AAC_BIT_RATE: Final = 96_000
 _STREAM_LAG_MS: Final = 1000
 """A stream this far behind the other is filled (silence, or the last picture), so that fragments keep being written."""
 _X264: Final = {"preset": "veryfast", "crf": "18", "tune": "zerolatency", "threads": "1"}
-_MOVFLAGS: Final = "frag_keyframe+empty_moov+default_base_moof"
+_MOVFLAGS: Final = "hybrid_fragmented+frag_keyframe+default_base_moof+delay_moov"
+"""Fragments while it grows, an ordinary mp4 once closed. delay_moov: with the first fragment known, the encoder's 21 ms
+of priming go into an edit list; without, picture times are shifted by them and are no longer constant."""
 _DISCLOSURE: Final = "Pictures reconstructed by a neural network from keypoints (facewire)."
 
 
@@ -38,13 +41,16 @@ class Mp4Recorder:
             self._container = av.open(
                 str(path), "w", format="mp4", options={"movflags": _MOVFLAGS, "flush_packets": "1"}
             )
+            self._container.metadata["comment"] = _DISCLOSURE
+            self._video = _add_video(self._container)
+            self._audio = _add_audio(self._container)
+            self._container.start_encoding()
         except OSError as error:
-            raise UserError(f"Cannot write {path}: {error.strerror}. Choose another path for mp4:PATH.") from error
-        self._container.metadata["comment"] = _DISCLOSURE
-        self._video = _add_video(self._container)
-        self._audio = _add_audio(self._container)
+            raise UserError(
+                f"Cannot write {path}: {error.strerror}. Choose another path for mp4:PATH."
+            ) from error
         self._timeline = FileTimeline()
-        self._last = np.zeros((PICTURE_SIZE_PX, PICTURE_SIZE_PX, 3), np.uint8)
+        self._last = mark(waiting_picture(PICTURE_SIZE_PX))
         self._next_tick = 0
         self._pcm = np.zeros(0, np.int16)
         self._encoded_samples = 0
@@ -70,6 +76,7 @@ class Mp4Recorder:
     def finish(self) -> None:
         """Bring both streams to the same end, flush the encoders and close the file."""
         try:
+            self._repeat_until(max(1, self._samples // (FRAME_MS * SAMPLES_PER_MS)))
             self._silence_until(self._next_tick * FRAME_MS * SAMPLES_PER_MS)
             self._append_pcm(np.zeros(-len(self._pcm) % _AAC_FRAME_SAMPLES, np.int16))
             self._container.mux(self._video.encode(None))

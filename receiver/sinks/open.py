@@ -66,13 +66,17 @@ class SinkSet:
                 except SinkFailed as error:
                     self._drop(sink, error)
 
-    def write_voice(self, pcm: NDArray[np.int16], media_ms: int) -> None:
-        """Give voice, int16 (samples,) mono 48 kHz, to every sink."""
+    def write_voice(self, pcm: NDArray[np.int16], media_ms: int, stretch: bool = False) -> None:
+        """Give voice, int16 (samples,) mono 48 kHz, to every sink.
+
+        stretch: sound for a moment in which no media time passes; it is heard live and left out of recordings.
+        """
         for sink in self._sinks[:]:
-            try:
-                sink.write_voice(pcm, media_ms)
-            except SinkFailed as error:
-                self._drop(sink, error)
+            if sink.live or not stretch:
+                try:
+                    sink.write_voice(pcm, media_ms)
+                except SinkFailed as error:
+                    self._drop(sink, error)
 
     def close(self) -> None:
         """Close every sink, whatever the others do."""

@@ -46,9 +46,7 @@ def tick_for(file_ms: int, next_tick: int) -> int | None:
     return tick if tick >= next_tick else None
 
 
-def place_voice(
-    pcm: NDArray[np.int16], file_ms: int, written_samples: int
-) -> tuple[int, NDArray[np.int16]]:
+def place_voice(pcm: NDArray[np.int16], file_ms: int, written_samples: int) -> tuple[int, NDArray[np.int16]]:
     """How many samples of silence go before pcm, and what is left of it after what was already written."""
     gap = file_ms * SAMPLES_PER_MS - written_samples
     if abs(gap) <= _VOICE_TOLERANCE_MS * SAMPLES_PER_MS:

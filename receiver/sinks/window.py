@@ -29,6 +29,8 @@ _SOUND_BLOCK_SAMPLES: Final = SAMPLE_RATE_HZ * 60 // 1000
 """Sound is handed over in blocks of 60 ms; pygame plays one and holds one."""
 _SOUND_MAX_SAMPLES: Final = SAMPLE_RATE_HZ * 300 // 1000
 """More sound than this waiting means that the sound card runs slower than the call: the oldest goes."""
+_INVISIBLE: Final = ("offscreen", "dummy")
+"""What SDL falls back to without a screen; fine only for somebody who asked for it."""
 _OPEN_TIMEOUT_S: Final = 10.0
 
 
@@ -80,6 +82,8 @@ class WindowSink:
 
         try:
             pygame.display.init()
+            if pygame.display.get_driver() in _INVISIBLE and "SDL_VIDEODRIVER" not in os.environ:
+                raise pygame.error("no screen was found")
             side = PICTURE_SIZE_PX * _SCALE
             screen = pygame.display.set_mode((side, side))
             pygame.display.set_caption("facewire: reconstructed call")

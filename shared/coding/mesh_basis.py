@@ -82,7 +82,9 @@ def fit_expression(reference: Array, driving: Array, affine: Array, basis: MeshB
     return _project(rest, basis.expression, basis.weights)
 
 
-def driving_points(reference: Array, affine: Array, expression: Array, basis: MeshBasis | None = None) -> Array:
+def driving_points(
+    reference: Array, affine: Array, expression: Array, basis: MeshBasis | None = None
+) -> Array:
     """Return the driving mesh (468, 2) of a reference mesh, a pose (6,) and an expression (16,)."""
     basis = basis or default_basis()
     offset = (expression @ basis.expression).reshape(MESH_POINTS, 2) * mesh_width(reference)
@@ -97,7 +99,9 @@ def fit_shape(points: Array, basis: MeshBasis) -> tuple[Array, Array]:
 
 def fit_shape_coefficients(points: Array, affine: Array, basis: MeshBasis) -> Array:
     """Return the shape coefficients (64,) that best explain what `affine` (as transmitted) leaves over."""
-    return _project(undo_affine(points, affine, basis.mean.mean(axis=0)) - basis.mean, basis.shape, basis.weights)
+    return _project(
+        undo_affine(points, affine, basis.mean.mean(axis=0)) - basis.mean, basis.shape, basis.weights
+    )
 
 
 def shape_points(affine: Array, coefficients: Array, basis: MeshBasis | None = None) -> Array:
@@ -110,5 +114,3 @@ def shape_points(affine: Array, coefficients: Array, basis: MeshBasis | None = N
 def _project(rest: Array, rows: Array, weights: Array) -> Array:
     """Return weighted least-squares coefficients; the rows are orthonormal under the weights."""
     return np.asarray(rows @ (rest * weights[:, None]).reshape(-1), np.float32)
-
-

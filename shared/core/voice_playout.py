@@ -107,7 +107,7 @@ class VoicePlayout:
         filler_ms = FILLER_MS if gap_ms >= FILLER_MS else SMALL_FILLER_MS
         self._position_ms = self._end_ms = position_ms + filler_ms
         self._missing_ms += filler_ms
-        if not self._queue and self._missing_ms >= VOICE_IDLE_MS:
+        if self._missing_ms >= VOICE_IDLE_MS:
             self.stop()
         return VoiceDue(position_ms, due_us, filler_ms, None)
 

@@ -1,5 +1,6 @@
 """experiments.demo.recording: originals and rebuilt pictures meet on the media clock."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,19 @@ def test_a_recording_without_pictures_names_its_end(tmp_path: Path) -> None:
 def test_holding_the_first_picture() -> None:
     held = hold_first(numbered([1, 2, 3]))
     assert values(tuple(held)) == [1, 1, 1]
+
+
+def test_the_waiting_card_is_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "call.mkv"
+    write_mkv(path, numbered([1, 2, 3]), [0, 40, 80])
+    sidecar = path.with_name("call.mkv.json")
+    content = json.loads(sidecar.read_text())
+    content["pictures"][0]["state"] = "WAITING"
+    sidecar.write_text(json.dumps(content))
+    read = read_recording(path, "the receiver")
+    assert (read.media_ms, read.file_ms, values(read.pictures)) == ((40, 80), (40, 80), [2, 3])
+    for entry in content["pictures"]:
+        entry["state"] = "WAITING"
+    sidecar.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="holds no picture"):
+        read_recording(path, "the receiver")

@@ -7,11 +7,13 @@ Invariant: no clock, no sleeps; the same pattern gives the same call. A pattern 
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.coding.motion_layout import ANCHOR_SYMBOLS, MASK_SIDE, SHAPE_SYMBOLS, SYMBOLS
+from shared.coding.tables import SymbolPlan, load_tables
 from shared.core.decoder import Decoder, DecoderConfig
 from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import (
@@ -45,11 +47,17 @@ def messy(number: int) -> tuple[int, ...]:
     return ((DELAY_MS,), (90,), (), (DELAY_MS, 60), (5,), (150, 20), (DELAY_MS,))[number % 7]
 
 
+def within(symbols: NDArray[Any], plan: SymbolPlan) -> NDArray[np.int16]:
+    """Symbols inside the ranges of the coder's tables, whatever those are trained to be."""
+    return np.asarray(np.clip(symbols, plan.minimum, plan.maximum), dtype=np.int16)
+
+
 def motion_walk(count: int, seed: int = 1) -> NDArray[np.int16]:
     """Smooth motion symbols, int16 (count, 46), inside every range of the coder's tables."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(0, 0.8, (count, SYMBOLS))
-    return np.clip(np.rint(np.cumsum(steps, axis=0)), -8, 8).astype(np.int16)
+    walk = np.clip(np.rint(np.cumsum(steps, axis=0)), -8, 8)
+    return within(walk, load_tables().motion)
 
 
 def frame_at(index: int, walk: NDArray[np.int16], keyframe_id: int, step_ms: int = 40) -> MotionFrame:
@@ -69,8 +77,8 @@ def keyframe(keyframe_id: int = 0, image_bytes: int = 2000, media_ms: int = 0) -
         256,
         256,
         np.random.default_rng([keyframe_id, 1]).bytes(image_bytes),
-        rng.integers(-20, 20, SHAPE_SYMBOLS).astype(np.int16),
-        rng.integers(-6, 7, ANCHOR_SYMBOLS).astype(np.int16),
+        within(rng.integers(-20, 20, SHAPE_SYMBOLS), load_tables().shape),
+        within(rng.integers(-6, 7, ANCHOR_SYMBOLS), load_tables().anchors),
         mask,
     )
 

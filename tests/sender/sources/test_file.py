@@ -70,7 +70,10 @@ async def test_a_60_fps_file_is_thinned_out(tmp_path: Path) -> None:
     pictures = await all_pictures(FileSource(write_video(tmp_path / "a.mkv", times_ms, rate=60), pace=False))
     assert [picture.media_ms for picture in pictures] == list(range(0, 800, 40))
     numbers = [number_of(picture.rgb) for picture in pictures]
-    assert all(abs(number * 1000 / 60 - picture.media_ms) <= 20 for number, picture in zip(numbers, pictures, strict=True))
+    assert all(
+        abs(number * 1000 / 60 - picture.media_ms) <= 20
+        for number, picture in zip(numbers, pictures, strict=True)
+    )
 
 
 async def test_a_variable_rate_file_is_put_on_the_grid(tmp_path: Path) -> None:

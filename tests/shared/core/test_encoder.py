@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.coding.tables import load_tables
 from shared.control import Bye
 from shared.core.encoder import IDLE_POLL_US, Encoder, EncoderConfig
 from shared.core.events import VoiceReceived
@@ -59,8 +60,9 @@ def test_voice_and_motion_go_before_control_and_keyframe_parts() -> None:
 def test_every_message_fits_whatever_is_pushed() -> None:
     encoder = started(EncoderConfig(bundle_ms=200, redundancy=True))
     rng = np.random.default_rng(1)
+    plan = load_tables().motion
     for index in range(40):
-        wild = np.r_[rng.integers(-250, 251, 22), rng.integers(-190, 191, 16), rng.integers(-16, 17, 8)]
+        wild = rng.integers(plan.minimum, plan.maximum + 1)
         encoder.push_motion(MotionFrame(index * 40, 0, wild.astype(np.int16)))
         encoder.push_voice(VoicePacket(index * 40, 40, bytes(400)))
         for outgoing in encoder.poll(index * 40_000):

@@ -226,6 +226,16 @@ def test_after_a_second_of_nothing_no_more_concealment_is_asked_for() -> None:
     assert played(playout, 5100, 5000)[0].media_ms == 5000
 
 
+def test_a_hole_longer_than_that_is_not_concealed_to_its_end() -> None:
+    playout = Playout()
+    playout.push_voice(voice(0), 0)
+    playout.push_voice(voice(1900), 10_000)
+    pieces = played(playout, 3000)
+    assert [piece.media_ms for piece in pieces if piece.packet is not None] == [0, 1900]
+    hole_ms = sum(piece.duration_ms for piece in pieces if piece.packet is None and piece.media_ms < 1900)
+    assert hole_ms == VOICE_IDLE_MS
+
+
 def test_voice_that_comes_too_late_lengthens_the_delay_at_once() -> None:
     playout = speaking(200)
     played(playout, 300)

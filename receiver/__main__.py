@@ -1,0 +1,198 @@
+"""Command line: `python -m receiver --signaling ws://host/ws --token-file token --sink mp4:call.mp4`.
+
+Invariant: a `UserError` ends the command with one line on stderr and exit status 2, never with a traceback; sinks are
+closed and the statistics are written however the call ends.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from models.weights import bundle_digest
+from receiver.backends.base import Backend
+from receiver.backends.choose import BACKENDS, SIZES, choose_backend
+from receiver.config import ReceiverConfig, load_config, print_config
+from receiver.doctor import run_doctor
+from receiver.render_worker import RenderWorker
+from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession, monotonic_us
+from receiver.sinks.open import SPECS, SinkSet, open_sinks
+from receiver.stats import CallStats, report, write_report
+from shared.errors import UserError
+from shared.join_token import join_from_environment, join_from_file
+from shared.limits import PEER_SILENCE_MS
+from shared.signaling_messages import Join
+from shared.transport.signaling_client import connect_call
+from shared.transport.webrtc import WebRtcConfig
+
+EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
+ANALYSER = "analyser/analyser.onnx"
+"""The network that gives keypoints and codes their meaning: both ends compare its hash (as `sender.motion_encoder`)."""
+_EXAMPLES = """\
+examples:
+  python -m receiver --signaling ws://127.0.0.1:8080/ws --token-file receiver.token --sink mp4:call.mp4
+  python -m receiver --signaling wss://calls.example.org/ws --token-env FACEWIRE_TOKEN --sink window
+  python -m receiver doctor           (what is there, what would be used, how fast, and how to mend the rest)
+
+Settings come from the defaults, then --config FILE.toml, then flags; --print-config shows the result. Each second a
+line of JSON goes to stdout: state, media_s, forward_kbps, reverse_kbps, fps. Ctrl-C ends the call in good order.
+Every picture that is shown or recorded to be shown carries the mark 'reconstructed'; lossless files, which are for
+measuring, do not. A token comes from: python -m signaling token --room ROOM --role receiver --secret-file FILE
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one call; returns the process's exit status: 0, 1 when the other end was lost, 2 for what one can mend."""
+    options = vars(_parser().parse_args(arguments))
+    logging.basicConfig(level=logging.WARNING, format="receiver: %(message)s")
+    try:
+        command = options.pop("command", None)
+        file, only_print = options.pop("config", None), options.pop("print_config", False)
+        config = load_config(options, file)
+        if command == "doctor":
+            return run_doctor(config.backend, config.size, config.threads)
+        if only_print:
+            print(print_config(config), end="")
+            return EXIT_OK
+        return asyncio.run(_run(config))
+    except UserError as error:
+        print(f"receiver: {error}", file=sys.stderr)
+        return EXIT_USER
+    except KeyboardInterrupt:  # before the call began; during it the signal handler ends it
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m receiver",
+        description="Receives a call: rebuilds the face from keypoints and plays the voice.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    default = ReceiverConfig()
+    add = parser.add_argument
+    add(
+        "command",
+        nargs="?",
+        default=None,
+        choices=["doctor"],
+        help="examine this machine instead of making a call",
+    )
+    add("--signaling", metavar="URL", help="address of the signaling service, such as ws://127.0.0.1:8080/ws")
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument("--token-file", metavar="FILE", help="file with the join token")
+    token.add_argument("--token-env", metavar="NAME", help="environment variable with the join token")
+    add(
+        "--sink", action="append", metavar="SPEC", help=f"{SPECS}; may be given several times (default: none)"
+    )
+    add("--backend", choices=BACKENDS, help=f"what runs the network (default: {default.backend})")
+    add("--size", choices=SIZES, help=f"size of the network (default: {default.size})")
+    add(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of the network (default: the cores but one, at most 2)",
+    )
+    add("--seconds", type=float, metavar="S", help="end the call after this long")
+    add("--stats", metavar="FILE.json", help="write what happened, also after Ctrl-C or a lost peer")
+    add("--config", type=Path, metavar="FILE.toml", help="settings by their long names, with _ for -")
+    add("--print-config", action="store_true", help="print the settings and end")
+    return parser
+
+
+def _join(config: ReceiverConfig) -> Join:
+    if not config.signaling:
+        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
+    if config.token_file:
+        return join_from_file(Path(config.token_file))
+    if config.token_env:
+        return join_from_environment(config.token_env)
+    raise UserError(
+        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
+    )
+
+
+async def _run(config: ReceiverConfig) -> int:
+    """Everything that can be refused is opened before anybody is called."""
+    join = _join(config)
+    backend = await asyncio.to_thread(choose_backend, config.backend, config.size, config.threads)
+    print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
+    sinks = open_sinks(config.sink)
+    worker = RenderWorker(backend)
+    try:
+        return await _call(config, join, worker, sinks)
+    finally:
+        await asyncio.to_thread(sinks.close)
+        await asyncio.to_thread(worker.close)
+
+
+async def _call(config: ReceiverConfig, join: Join, worker: RenderWorker, sinks: SinkSet) -> int:
+    model = bundle_digest([ANALYSER])[:16]
+    stats = CallStats(joined_us=monotonic_us())
+    connection = WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000)
+    joining = asyncio.ensure_future(connect_call(config.signaling, join, connection))
+    stop = _on_signals(joining.cancel)
+    try:
+        transport = await joining
+    except asyncio.CancelledError:
+        return EXIT_OK
+    session = ReceiverSession(transport, worker, sinks, model, config.seconds, stats, _print_report)
+    stop(session.stop)
+    try:
+        end = await session.run()
+    finally:
+        if config.stats:
+            content = report(
+                stats, _shown(config), _describe(worker.backend), transport, session.decoder.stats
+            )
+            write_report(Path(config.stats), content)
+    return _exit_status(end)
+
+
+def _on_signals(first: Any) -> Any:
+    """Calls `first` at SIGINT or SIGTERM; the returned function replaces it."""
+    loop = asyncio.get_running_loop()
+
+    def listen(action: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, action)
+            except NotImplementedError:  # Windows
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
+
+    listen(first)
+    return listen
+
+
+def _describe(backend: Backend) -> dict[str, Any]:
+    return {"backend": backend.name, "device": backend.device, "model": asdict(backend.model)}
+
+
+def _shown(config: ReceiverConfig) -> dict[str, Any]:
+    """Settings for the statistics: where the token is and which service was used stay out."""
+    private = ("token_file", "token_env", "signaling")
+    return {name: value for name, value in asdict(config).items() if name not in private}
+
+
+def _print_report(live: LiveReport) -> None:
+    values = asdict(live).items()
+    print(json.dumps({n: round(v, 2) if isinstance(v, float) else v for n, v in values}), flush=True)
+
+
+def _exit_status(end: CallEnd) -> int:
+    if end.reason in (EndReason.PEER_LOST, EndReason.PEER_REFUSED):
+        detail = f" ({end.error})" if end.error else ""
+        print(f"receiver: {end.reason.value}{detail}. Start the call again at both ends.", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""receiver.backends.choose."""
+
+import builtins
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.weights import WeightFile, sha256_of, verify
+from receiver.backends import choose
+from receiver.backends.base import BackendUnavailable
+from receiver.backends.choose import choose_backend, default_threads, resolve
+from receiver.backends.onnx_backend import open_onnx
+from receiver.backends.openvino_backend import open_openvino
+from shared.errors import UserError
+from tests.receiver.backends.tiny_graphs import MODEL, write_graphs
+
+
+def test_auto_is_openvino_where_it_is_installed_else_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    for installed, expected in ((object(), "openvino"), (None, "onnx")):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, found=installed: found)
+        assert resolve("auto") == expected
+
+
+def test_the_mesh_warp_needs_no_weights() -> None:
+    assert choose_backend("mesh-warp").model.sha256 == ""
+
+
+@pytest.mark.parametrize("name", ["torch", "cuda"])
+def test_backends_that_are_not_there_name_those_that_are(name: str) -> None:
+    with pytest.raises(BackendUnavailable, match="openvino or onnx"):
+        choose_backend(name)
+
+
+def test_unknown_names_and_numbers_are_refused_with_the_choice() -> None:
+    with pytest.raises(UserError, match="Choose one of auto"):
+        choose_backend("tpu")
+    with pytest.raises(UserError, match="Choose one of lite"):
+        choose_backend("onnx", "huge")
+    for threads in (0, 65):
+        with pytest.raises(UserError, match="1 to 64"):
+            choose_backend("onnx", threads=threads)
+    assert 1 <= default_threads() <= 2
+
+
+def test_a_size_without_weights_says_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "read_manifest", dict)
+    with pytest.raises(BackendUnavailable, match="mesh-warp"):
+        choose_backend("onnx", "nano")
+
+
+@pytest.mark.parametrize(
+    ("open_backend", "module"), [(open_onnx, "onnxruntime"), (open_openvino, "openvino")]
+)
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(
+    open_backend: Any, module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == module:
+            raise ImportError(name)
+        return real(name, *rest)
+
+    paths = write_graphs(tmp_path)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(BackendUnavailable, match=r"pip install 'facewire\["):
+        open_backend(*paths, MODEL, 1)
+
+
+def test_a_tampered_graph_is_refused_before_an_engine_reads_it(tmp_path: Path) -> None:
+    _, render = write_graphs(tmp_path)
+    listed = {
+        "render.onnx": WeightFile("render.onnx", sha256_of(render), render.stat().st_size, "test", "test")
+    }
+    assert verify("render.onnx", tmp_path, listed) == render
+    content = bytearray(render.read_bytes())
+    content[-1] ^= 1
+    render.write_bytes(content)
+    with pytest.raises(UserError, match="not the ones in the manifest"):
+        verify("render.onnx", tmp_path, listed)
+
+
+@pytest.mark.model
+def test_tampered_weights_stop_the_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(name: str) -> Path:
+        (tmp_path / "lite").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"tampered")
+        return verify(name, tmp_path, choose.read_manifest())
+
+    monkeypatch.setattr(choose, "open_verified", refuse)
+    with pytest.raises(UserError, match="not the ones in the manifest"):
+        choose_backend("onnx", "lite")

@@ -1,0 +1,41 @@
+"""receiver.disclosure."""
+
+import numpy as np
+import pytest
+
+from receiver.disclosure import mark, mark_corner, waiting_picture
+
+
+@pytest.mark.parametrize("level", [0, 64, 128, 255])
+def test_the_mark_stands_out_on_dark_and_bright_pictures(level: int) -> None:
+    picture = np.full((256, 256, 3), level, np.uint8)
+    marked = mark(picture)
+    top, left = mark_corner(256)
+    region = marked[top:, left : left + 100].astype(int)
+    assert region.max() - region.min() > 120, "ink and plate differ"
+    assert (picture == level).all(), "the picture that was handed in is not touched"
+
+
+def test_the_mark_is_the_same_in_every_picture_and_leaves_the_rest_alone() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (256, 256, 3), np.uint8) for _ in range(2)]
+    touched = [(mark(picture) != picture).any(axis=2) for picture in pictures]
+    top, left = mark_corner(256)
+    for changed in touched:
+        assert changed[top:252, left : left + 100].mean() > 0.9
+        assert not changed[:top].any() and changed.mean() < 0.04, "small: under 4 % of the picture"
+    ink = [mark(picture).min(axis=2) > 240 for picture in pictures]
+    assert (ink[0] & ink[1])[top:, left:].sum() > 150
+
+
+def test_the_waiting_card_is_neutral_readable_and_marked_like_a_picture() -> None:
+    card = waiting_picture(256)
+    assert card.shape == (256, 256, 3) and not card.flags.writeable
+    assert (card == card[0, 0]).all(axis=2).mean() > 0.9
+    assert card[100:160].max() - card[100:160].min() > 100
+    assert (mark(card) != card).any()
+
+
+def test_other_sizes_are_marked_too() -> None:
+    for side in (64, 128, 512):
+        assert mark(np.zeros((side, side, 3), np.uint8)).max() > 200
