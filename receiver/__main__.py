@@ -24,6 +24,7 @@ from receiver.render_worker import RenderWorker
 from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession, monotonic_us
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
+from receiver.voice_features import VoiceFeatures
 from shared.errors import UserError
 from shared.join_token import join_from_environment, join_from_file
 from shared.limits import PEER_SILENCE_MS
@@ -143,7 +144,10 @@ async def _call(config: ReceiverConfig, join: Join, worker: RenderWorker, sinks:
         transport = await joining
     except asyncio.CancelledError:
         return EXIT_OK
-    session = ReceiverSession(transport, worker, sinks, model, config.seconds, stats, _print_report)
+    features = await asyncio.to_thread(VoiceFeatures)
+    session = ReceiverSession(
+        transport, worker, sinks, model, config.seconds, stats, _print_report, voice_features=features
+    )
     stop(session.stop)
     try:
         end = await session.run()

@@ -22,6 +22,7 @@ from receiver.disclosure import waiting_picture
 from receiver.render_worker import CallCallbacks, ReferenceDone, Rendered, RenderWorker
 from receiver.sinks.open import SinkSet
 from receiver.stats import CallStats, VoiceStat
+from receiver.voice_features import VoiceFeatures
 from receiver.voice_playout import VoicePlayer
 from shared.coding.tables import load_tables
 from shared.control import Bye, ControlMessage, Disclosure, Hello, Pin, pack_control
@@ -92,8 +93,10 @@ class ReceiverSession:
         stats: CallStats | None = None,
         on_report: Callable[[LiveReport], None] = lambda report: None,
         now_us: Callable[[], int] = monotonic_us,
+        voice_features: VoiceFeatures | None = None,
     ) -> None:
         """model: identity of the motion model, which both ends must share. on_report: called once a second.
+        voice_features: this call's ears for the mouth, closed with it; None renders the mouth from motion alone.
 
         The worker may serve other calls and stays open; the sinks are this call's and are closed with it.
         """
@@ -104,6 +107,7 @@ class ReceiverSession:
         self._hello = Hello(PROTOCOL_VERSION, model, load_tables().identity)
         self._playout = Playout()
         self._voice = VoicePlayer()
+        self._features = voice_features
         self._loop = asyncio.get_running_loop()
         self._call = worker.open_call(
             CallCallbacks(
@@ -174,6 +178,8 @@ class ReceiverSession:
             case VoiceReceived(packet):
                 self._newest_ms = max(self._newest_ms, packet.media_ms)
                 self._playout.push_voice(packet, now_us)
+                if self._features is not None:
+                    self._features.push(packet)
             case KeyframeReceived(keyframe):
                 self.stats.counts["keyframes"] += 1
                 self._call.add_reference(keyframe)
@@ -241,7 +247,7 @@ class ReceiverSession:
             picture = self._playout.picture_at(now_us)
             if picture is not None:
                 self.stats.note_clock(picture.media_ms, picture.due_us)
-                self._call.show(picture)
+                self._call.show(picture, self._features.at(picture.media_ms) if self._features else None)
             if self._sinks.empty:
                 self._finish(EndReason.NO_SINK_LEFT)
             due_us = self._playout.next_due_us()
@@ -329,6 +335,8 @@ class ReceiverSession:
         await asyncio.to_thread(self._call.close)
         await asyncio.to_thread(self._sinks.close)
         self._voice.close()
+        if self._features is not None:
+            self._features.close()
         counts = self.stats.counts
         counts["dropped"] = self._call.dropped
         counts["late"] = self._playout.late

@@ -136,7 +136,7 @@ class Report:
 
 
 def build_report(sender: SenderStats, receiver: ReceiverStats, quality: Mapping[str, ClipMeans]) -> Report:
-    """Put a call's numbers together. quality: one entry per QUALITY_ARMS."""
+    """Put a call's numbers together. quality: one entry per QUALITY_ARMS, or none when pictures were not measured."""
     latencies = [ms for _, ms in latency_series(sender.pictures, receiver.pictures)]
     skews = [abs(ms) for _, ms in skew_series(receiver.pictures, receiver.voice)]
     sent = [picture.compute_ms for picture in sender.pictures]
@@ -149,7 +149,7 @@ def build_report(sender: SenderStats, receiver: ReceiverStats, quality: Mapping[
         frames=_frames(sender, receiver),
         latency_ms=LatencyMs(_first_picture(receiver), percentile(latencies, 50), percentile(latencies, 95)),
         av_skew_ms=AvSkewMs(percentile(skews, 50), percentile(skews, 95)),
-        quality={arm: _quality(quality[arm]) for arm in QUALITY_ARMS},
+        quality={arm: _quality(quality[arm]) for arm in QUALITY_ARMS if arm in quality},
         compute_ms=ComputeMs(
             percentile(sent, 50), percentile(sent, 95), percentile(rendered, 50), percentile(rendered, 95)
         ),

@@ -107,14 +107,15 @@ def compare_many(
 ) -> dict[str, ClipQuality]:
     """Measure clips of uint8 RGB frames (H, W, 3) against an original of the same length.
 
-    Every `every`-th frame is measured, and `vgg` on every `vgg_every`-th of those (it costs 0.3 s a picture
+    Every `every`-th frame is measured, from the second on, and `vgg` on every `vgg_every`-th of those (it costs 0.3 s a picture
     on one core). progress is called with 0..1. ValueError for clips of another length or for an empty one.
     """
     for name, frames in variants.items():
         if len(frames) != len(original) or not original:
             raise ValueError(f"{name} has {len(frames)} frames, the original {len(original)}")
     follow = FaceMeasure(tools.faces) if tools.faces else None
-    index = np.arange(0, len(original), every, dtype=np.int64)
+    # The first frame is the keyframe: a held picture is identical there, and 100 dB would lift its whole mean.
+    index = np.arange(min(1, len(original) - 1), len(original), every, dtype=np.int64)
     rows: dict[str, list[_FrameQuality]] = {name: [] for name in variants}
     for position, i in enumerate(index.tolist()):
         look = _Original(original[i], follow, tools.vgg if position % vgg_every == 0 else None)

@@ -8,8 +8,6 @@ Every clip's arms are measured on the same frames. A clip that cannot be evaluat
 
 import argparse
 import json
-import platform
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 
 from experiments.measures.clip import ClipMeans, Tools, compare_many, load_tools
 from experiments.measures.vgg import load_vgg
+from experiments.provenance import commit, machine
 from experiments.rivals.av1 import encode_at_rate
 from models.evaluation.offline_call import OfflineSender, rebuild
 from models.training.cache import read_frames
@@ -33,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         evaluation = Evaluation(options)
-        clips = [clip for clip in find_clips(options.clips) if clip.split == options.split]
+        clips = find_clips(options.clips)
+        if (options.clips / "clips.csv").is_file():
+            clips = [clip for clip in clips if clip.split == options.split]
         left_out = evaluation.run(clips)
     except UserError as error:
         print(error, file=sys.stderr)
@@ -47,7 +48,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--clips", type=Path, required=True, help="folder of clips, with or without clips.csv")
     add("--out", type=Path, required=True, help="JSON file of results; an existing one is resumed")
-    add("--split", default="val", choices=("val", "train"), help="whose clips, where clips.csv says (default val)")
+    add(
+        "--split",
+        default="val",
+        choices=("val", "train"),
+        help="whose clips, where clips.csv says (default val)",
+    )
     add("--size", default="lite", help="lite or nano")
     add("--backend", default="auto", help="auto, openvino or onnx")
     add("--threads", type=int, default=1)
@@ -97,7 +103,9 @@ class Evaluation:
             "mesh_warp": rebuild(coded, self._warp, len(frames), muted=True),
         }
         rates: dict[str, float] = {}
-        for rate in [] if self._options.no_rivals else [float(rate) for rate in self._options.rivals.split(",")]:
+        for rate in (
+            [] if self._options.no_rivals else [float(rate) for rate in self._options.rivals.split(",")]
+        ):
             rival = encode_at_rate(frames, rate, self._tools.vgg)
             arms[f"av1_{rate:g}"] = list(rival.coded.frames)
             rates[f"av1_{rate:g}"] = round(rival.coded.payload_kbps, 2)
@@ -136,7 +144,9 @@ def mean_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     arms = [name for name, value in (rows[0] if rows else {}).items() if isinstance(value, dict)]
     for arm in arms:
         names = rows[0][arm]
-        columns = {name: [row[arm][name] for row in rows if row.get(arm, {}).get(name) is not None] for name in names}
+        columns = {
+            name: [row[arm][name] for row in rows if row.get(arm, {}).get(name) is not None] for name in names
+        }
         means[arm] = {name: round(float(np.mean(values)), 4) for name, values in columns.items() if values}
     return means
 
@@ -147,20 +157,6 @@ def _line(row: dict[str, Any]) -> str:
     parts = [f"{arm} {row[arm]['psnr_y_db']:.1f} dB vgg {row[arm]['vgg'] or 0:.3f} lm {row[arm]['landmark_px'] or 0:.2f}"
              for arm in ("rebuilt", "mesh_warp", "frozen")]  # fmt: skip
     return f"{row['clip']} | " + " | ".join(parts)
-
-
-def machine() -> str:
-    """Return what this ran on, without its name."""
-    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-
-
-def commit() -> str:
-    """Return the commit of the checkout, or 'unknown' outside of one."""
-    try:
-        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()
 
 
 if __name__ == "__main__":

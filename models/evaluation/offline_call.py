@@ -115,7 +115,10 @@ def code_voice(pcm: NDArray[np.int16]) -> tuple[VoicePacket, ...]:
         return ()
     with OpusEncoder(VOICE_BPS, VOICE_MS) as encoder:
         blocks = pcm[: len(pcm) // size * size].reshape(-1, size)
-        return tuple(VoicePacket(index * VOICE_MS, VOICE_MS, encoder.encode(block)) for index, block in enumerate(blocks))
+        return tuple(
+            VoicePacket(index * VOICE_MS, VOICE_MS, encoder.encode(block))
+            for index, block in enumerate(blocks)
+        )
 
 
 def rebuild(coded: Coded, backend: Backend, count: int, *, muted: bool = False) -> list[Picture]:

@@ -51,10 +51,9 @@ def _export(options: argparse.Namespace) -> None:
         print(f"{name}: differs from torch by {export_graph(graph, options.out / name):.1e}")
     if options.cache:
         size = codec.renderer.size.name
-        reference, render = calibration_feeds(codec, open_cache(options.cache))
-        for name, feeds in (("encode_reference", reference), ("render", render)):
-            quantise(options.out / size / f"{name}.onnx", options.out / size / f"{name}.int8.onnx", feeds)
-            print(f"{size}/{name}.int8.onnx: calibrated on {len(feeds)} samples")
+        feeds = calibration_feeds(codec, open_cache(options.cache))
+        quantise(options.out / size / "render.onnx", options.out / size / "render.int8.onnx", feeds)
+        print(f"{size}/render.int8.onnx: calibrated on {len(feeds)} samples")
 
 
 def _runs(options: argparse.Namespace) -> dict[str, str]:

@@ -16,17 +16,16 @@ SAMPLES = 48
 
 
 @torch.no_grad()
-def calibration_feeds(codec: Codec, clips: list[CachedClip]) -> tuple[list[Feeds], list[Feeds]]:
-    """Return inputs of encode_reference and of render."""
+def calibration_feeds(codec: Codec, clips: list[CachedClip]) -> list[Feeds]:
+    """Return inputs of the render graph."""
     settings = Settings(references=1, frames=1, seed=77)
     sampler = Sampler([clip for clip in clips if clip.split == "train"], settings)
     step = Step(settings, None)
-    references, renders = [], []
+    renders = []
     for number in range(SAMPLES):
         data = to_tensors(sampler.batch(number), torch.device("cpu"))
         features = codec.renderer.encode_reference(data["image"], data["mask"])
         driving = step.driving(codec, data, torch.Generator().manual_seed(number))
-        references.append({"image": data["image"].numpy(), "mask": data["mask"].numpy()})
         named = dict(zip(FEATURES, features, strict=True)) | dict(zip(DRIVING, driving, strict=True))
         renders.append({name: np.ascontiguousarray(value.numpy()) for name, value in named.items()})
-    return references, renders
+    return renders

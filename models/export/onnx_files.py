@@ -10,8 +10,8 @@ import onnxruntime
 import torch
 from torch import nn
 
-from models.networks.codec import Codec
 from models.export.graphs import AnalyserGraph, ReferenceGraph, RenderGraph, VoiceGraph
+from models.networks.codec import Codec
 from shared.errors import UserError
 
 OPSET: Final = 17

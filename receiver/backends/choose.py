@@ -60,14 +60,15 @@ def choose_backend(name: str = "auto", size: str = "lite", threads: int | None =
 def _open_graphs(engine: str, size: str, threads: int) -> Backend:
     if size not in SIZES:
         raise UserError(f"There is no size {size!r}. Choose one of {', '.join(SIZES)}.")
-    names = weight_names(size)
-    if not set(names) <= set(read_manifest()):
+    listed = read_manifest()
+    names = weight_names(size, listed)
+    if not set(names) <= set(listed):
         raise BackendUnavailable(
             f"There are no weights of size {size} in this installation. Choose another --size, or --backend mesh-warp, "
             "which needs none."
         )
     encode, render = (open_verified(name) for name in names)
-    model = ModelInfo(size, bundle_digest(list(names)))
+    model = ModelInfo(f"facewire-{size}{'-int8' if 'int8' in names[1] else ''}", bundle_digest(list(names)))
     if engine == "openvino":
         from receiver.backends.openvino_backend import open_openvino
 

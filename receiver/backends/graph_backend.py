@@ -8,7 +8,7 @@ Must not import an engine. Invariant: every input that the render graph declares
 or in the table `_driving_inputs`; numbers that reach a network are finite and inside their range.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -132,9 +132,13 @@ def _check_known(model: str, wanted: Iterable[str], known: frozenset[str]) -> No
         )
 
 
-def weight_names(size: str) -> tuple[str, str]:
-    """Names of the two graphs of one size, as `models.weights.open_verified` takes them."""
-    return f"{size}/encode_reference.onnx", f"{size}/render.onnx"
+def weight_names(size: str, available: Collection[str]) -> tuple[str, str]:
+    """Names of the two graphs of one size, as `models.weights.open_verified` takes them: int8 where there is one.
+
+    The keyframe's own graph stays in float32: it runs once, and its errors would stay for as long as the keyframe.
+    """
+    render = f"{size}/render.int8.onnx"
+    return f"{size}/encode_reference.onnx", render if render in available else f"{size}/render.onnx"
 
 
 def unavailable(engine: str, extra: str, error: Exception) -> BackendUnavailable:

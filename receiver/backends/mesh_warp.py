@@ -20,8 +20,8 @@ from shared.limits import COORDINATE_MAX, PICTURE_SIZE_PX
 GRID_SIDE = 64
 _NARROW = 0.12
 _WIDE = 0.30
-_FADE_END = 0.70
-"""6, 15 and 35 % of the width, in coordinates that span -1..1."""
+_FADE_START, _FADE_END = 0.20, 0.70
+"""6, 15, 10 and 35 % of the width, in coordinates that span -1..1."""
 _NEAR_WEIGHT = 0.5
 """Sum of narrow weights at which both kernels count the same: half a landmark's worth."""
 _SMALLEST = 1e-12
@@ -89,10 +89,10 @@ def _kernel_mean(centres: Array, points: Array, values: Array, sigma: float) -> 
 
 
 def _fade(points: Array) -> Array:
-    """1 at the mesh, falling to 0 at _FADE_END from it, (64, 64)."""
+    """1 up to _FADE_START from the nearest point, falling to 0 at _FADE_END, (64, 64)."""
     cells = np.clip(((points + 1) * (GRID_SIDE / 2)).astype(np.int64), 0, GRID_SIDE - 1)
     empty = np.ones((GRID_SIDE, GRID_SIDE), np.uint8)
     empty[cells[:, 1], cells[:, 0]] = 0
     distance = cv2.distanceTransform(empty, cv2.DIST_L2, 5) * (2 / GRID_SIDE)
-    part = np.clip(1 - distance / _FADE_END, 0, 1)
+    part = np.clip((_FADE_END - distance) / (_FADE_END - _FADE_START), 0, 1)
     return np.asarray(part * part * (3 - 2 * part), np.float32)

@@ -79,7 +79,7 @@ def test_one_network_serves_several_references(open_backend: Open, tmp_path: Pat
 def test_weights_that_want_something_unknown_are_newer_than_the_program(
     open_backend: Open, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match="newer than this program.*tongue"):
+    with pytest.raises(UserError, match=r"newer than this program.*tongue"):
         made(open_backend, tmp_path, extra_input="tongue")
 
 

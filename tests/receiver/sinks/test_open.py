@@ -74,5 +74,5 @@ def test_specs_open_several_sinks_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["", "mp4", "mp4:", "avi:x", "none:x", "mp4:/no/such/folder/x.mp4"])
 def test_a_spec_that_cannot_be_opened_says_what_to_do(spec: str) -> None:
-    with pytest.raises(UserError, match="Use one of|Make the folder"):
+    with pytest.raises(UserError, match=r"Use one of|Make the folder"):
         open_sinks(["none", spec])
