@@ -14,7 +14,7 @@ IN_VENV := $(VENV)/bin/python
 LOCKED := pyproject.toml constraints.txt
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help venv demo test check format lock clean
+.PHONY: help venv demo test test-web check format lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ demo: $(VENV)/.demo ## make a call: INPUT=clip.mp4|camera (default: the project'
 
 test: $(VENV)/.test ## run the tests, those marked slow left out
 	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
+
+# npm brings nothing but the type checker; `make test` runs the same tests without it where there is node.
+test-web: $(VENV)/.test ## check the types of the page's modules and run their tests: needs node 20 and npm
+	@cd signaling/web && npm ci --no-audit --no-fund && npm run check
+	@$(IN_VENV) -m pytest -q tests/web $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, formatting and types
 	@$(IN_VENV) -m ruff check .
@@ -48,7 +53,7 @@ lock: $(VENV)/.dev ## write constraints.txt anew from pyproject.toml
 		| grep -E '^[A-Za-z0-9]' | grep -vE '^(facewire|nvidia-|cuda-|triton)'; } > constraints.txt
 
 clean: ## remove the virtual environment, results and caches
-	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out build *.egg-info signaling/web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(IN_VENV):

@@ -43,11 +43,6 @@ class Lane(Generic[Item]):
             if threading.current_thread() is not self._thread:
                 self._changed.wait_for(lambda: self._busy != call_id)
 
-    def idle(self, call_id: int) -> bool:
-        """Whether nothing of a call waits or is being worked on."""
-        with self._changed:
-            return self._busy != call_id and not self._queues.get(call_id)
-
     def close(self) -> None:
         """Finish the item at hand and end the thread."""
         with self._changed:

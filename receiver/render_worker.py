@@ -96,11 +96,6 @@ class RenderCall:
         """Prepare a keyframe; `on_reference` tells when it can be shown."""
         self._worker.references.put(self._id, keyframe)
 
-    @property
-    def idle(self) -> bool:
-        """Whether every picture that was asked for has come out."""
-        return self._worker.renders.idle(self._id)
-
     def close(self) -> None:
         """Forget the call; no callback comes after this returns."""
         self._worker.close_call(self._id)

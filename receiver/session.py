@@ -24,7 +24,7 @@ from receiver.sinks.open import SinkSet
 from receiver.stats import CallStats, VoiceStat
 from receiver.voice_features import VoiceFeatures
 from receiver.voice_playout import VoicePlayer
-from shared.coding.tables import load_tables
+from shared.coding.identity import coding_identity
 from shared.control import Bye, ControlMessage, Disclosure, Hello, Pin, pack_control
 from shared.core.decoder import Decoder
 from shared.core.due import PictureDue, PictureState, VoiceDue
@@ -104,7 +104,7 @@ class ReceiverSession:
         self.decoder = Decoder()
         self._transport, self._sinks, self._seconds = transport, sinks, seconds
         self._on_report, self._now_us = on_report, now_us
-        self._hello = Hello(PROTOCOL_VERSION, model, load_tables().identity)
+        self._hello = Hello(PROTOCOL_VERSION, model, coding_identity())
         self._playout = Playout()
         self._voice = VoicePlayer()
         self._features = voice_features
@@ -272,9 +272,7 @@ class ReceiverSession:
     def _referenced(self, done: ReferenceDone) -> None:
         if done.error is None:
             self._playout.add_keyframe(done.keyframe_id)
-            self.stats.references.append(
-                {"ready_us": self._now_us(), "compute_ms": round(done.compute_ms, 3)}
-            )
+            self.stats.add_reference(self._now_us(), done.compute_ms)
             return
         self.decoder.refuse_keyframe(done.keyframe_id)
         self._ack_now.set()
@@ -331,9 +329,9 @@ class ReceiverSession:
         """Close everything; what is queued for a file is written first."""
         if self._transport.state is TransportState.OPEN and not self._left:
             await self._send_control(Bye(self._goodbye_reason()))
-        await self._transport.close()
         await asyncio.to_thread(self._call.close)
         await asyncio.to_thread(self._sinks.close)
+        await self._transport.close()
         self._voice.close()
         if self._features is not None:
             self._features.close()

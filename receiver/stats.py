@@ -76,6 +76,11 @@ class CallStats:
         if len(self.voice) < STATS_MAX_PICTURES:
             self.voice.append(row)
 
+    def add_reference(self, ready_us: int, compute_ms: float) -> None:
+        """Keep the first STATS_MAX_PICTURES: a peer decides how many keyframes it sends."""
+        if len(self.references) < STATS_MAX_PICTURES:
+            self.references.append({"ready_us": ready_us, "compute_ms": round(compute_ms, 3)})
+
     def note_clock(self, media_ms: int, due_us: int) -> None:
         """Remember where the media clock stands, when that changed."""
         offset_us = due_us - media_ms * 1000

@@ -26,8 +26,10 @@ from sender.sources.open import open_source
 from sender.stats import write_report
 from shared.errors import UserError
 from shared.join_token import join_from_environment, join_from_file
+from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Join
 from shared.transport.signaling_client import connect_call
+from shared.transport.webrtc import WebRtcConfig
 
 EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
 _EXAMPLES = """\
@@ -147,7 +149,8 @@ async def _call(config: SenderConfig) -> int:
     source = open_source(config.source, config.loop, config.microphone or None)
     try:
         pipeline = await asyncio.to_thread(make_pipeline)
-        transport = await connect_call(config.signaling, join)
+        connection = WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000)
+        transport = await connect_call(config.signaling, join, connection)
     except BaseException:
         await source.close()
         raise

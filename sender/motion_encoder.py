@@ -98,4 +98,4 @@ def normalised(landmarks: Array) -> Array:
 def coarse_mask(mask: Array) -> NDArray[np.uint8]:
     """Return the 0/1 mask (32, 32) of a soft mask (64, 64), as a keyframe carries it."""
     blocks = mask.reshape(MASK_SIDE, 2, MASK_SIDE, 2).mean(axis=(1, 3))
-    return (blocks > 0.5).astype(np.uint8)
+    return np.asarray(blocks > 0.5, np.uint8)

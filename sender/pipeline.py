@@ -108,7 +108,9 @@ class FacePipeline:
     def process(self, picture: SourcePicture, active: Reference | None, requested: bool) -> Processed:
         """active: the newest reference that motion may name. requested: the receiver wants a keyframe."""
         face = self._tracker.update(picture.rgb)
-        if face is None:
+        if (
+            face is None or not np.isfinite(face.landmarks).all()
+        ):  # a network that gave no numbers saw no face
             return self._without_face(picture, active)
         self._missing, self._state = 0, FaceState.RUNNING
         height_px, width_px = picture.rgb.shape[:2]

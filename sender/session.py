@@ -24,14 +24,14 @@ from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed, R
 from sender.sources.base import Clock, Latest, MonotonicClock, Source, SourcePicture
 from sender.stats import CallStats, PictureStat
 from sender.voice import VoiceEncoder
-from shared.coding.tables import load_tables
-from shared.control import Bye, Disclosure, Hello, MediaConfig
+from shared.coding.identity import coding_identity
+from shared.control import Bye, Disclosure, Hello, MediaConfig, Pin
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import AckReceived, ControlReceived, Event
 from shared.errors import RemoteError, UnsupportedVersion, UserError
 from shared.frames import Keyframe, Rung
-from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE
+from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE, PEER_PROBE_MS
 from shared.opus import OpusEncoder
 from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
 from shared.wire import PROTOCOL_VERSION
@@ -90,7 +90,7 @@ class SenderSession:
         self.stats = CallStats()
         self.encoder = Encoder(EncoderConfig(bundle_ms=config.bundle_ms, keyframe_kbps=config.keyframe_kbps))
         self._config, self._source, self._transport, self._pipeline = config, source, transport, pipeline
-        self._hello = Hello(PROTOCOL_VERSION, model, load_tables().identity)
+        self._hello = Hello(PROTOCOL_VERSION, model, coding_identity())
         self._clock = clock or MonotonicClock()
         self._on_report = on_report
         self._decoder = Decoder()
@@ -104,6 +104,7 @@ class SenderSession:
         self._aside = ThreadPoolExecutor(1, "keyframe")
         self._state = FaceState.WAITING_FACE
         self._media_ms = 0
+        self._heard_us = self._clock.now_us()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._wire_at_end: WireSnapshot | None = None
@@ -131,7 +132,7 @@ class SenderSession:
         voice = self._start(self._feed_voice())
         feeding = [voice, self._start(self._feed_pictures())]
         working = [self._start(self._work(voice)), self._start(self._report())]
-        network = [self._start(self._send()), self._start(self._receive())]
+        network = [self._start(part) for part in (self._send(), self._receive(), self._probe())]
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._config.seconds):
@@ -259,7 +260,7 @@ class SenderSession:
     async def _receive(self) -> None:
         while True:
             _, data = await self._transport.receive()
-            now_us = self._clock.now_us()
+            now_us = self._heard_us = self._clock.now_us()
             try:
                 for event in self._decoder.receive(data, now_us):
                     self._answer(event, now_us)
@@ -267,6 +268,14 @@ class SenderSession:
                 self._finish(EndReason.PEER_REFUSED, error)
             except RemoteError as error:
                 self._count_malformed(error)
+
+    async def _probe(self) -> None:
+        """Say something harmless to a peer that says nothing, so that its transport must answer or be found dead."""
+        while True:
+            await asyncio.sleep(PEER_PROBE_MS / 1000)
+            if self._clock.now_us() - self._heard_us >= PEER_PROBE_MS * 1000:
+                self.encoder.push_control(Pin(None))
+                self._wake.set()
 
     def _answer(self, event: Event, now_us: int) -> None:
         match event:

@@ -74,13 +74,16 @@ class Evaluation:
         self._backend = choose_backend(options.backend, options.size, options.threads)
         self._warp = choose_backend("mesh-warp", options.size, options.threads)
         self._tools: Tools = load_tools(load_vgg(None, threads=options.threads))
-        self._clips: list[dict[str, Any]] = _resumed(options.out)
+        self._settings = {name: str(value) for name, value in vars(options).items() if name not in ("clips", "out")}
+        self._clips = _resumed(options.out, asdict(self._backend.model), self._settings)
 
     def run(self, clips: list[Clip]) -> int:
         """Evaluate what is not in the results yet; returns how many clips could not be."""
         failed = 0
         for position, clip in enumerate(clips):
-            if clip.name in {row["clip"] for row in self._clips}:
+            known = next((row for row in self._clips if row["clip"] == clip.name), None)
+            if known is not None:
+                failed += "error" in known
                 continue
             try:
                 self._clips.append(self.evaluate(clip))
@@ -117,7 +120,7 @@ class Evaluation:
         good = [row for row in self._clips if "error" not in row]
         result = {
             "model": asdict(self._backend.model),
-            "settings": {name: str(value) for name, value in vars(self._options).items() if name not in ("clips", "out")},
+            "settings": self._settings,
             "machine": machine(), "commit": commit(), "mean": mean_of(good), "clips": self._clips,
         }  # fmt: skip
         self._options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -126,8 +129,24 @@ class Evaluation:
         temporary.replace(self._options.out)
 
 
-def _resumed(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_text())["clips"]) if path.exists() else []
+def _resumed(path: Path, model: dict[str, str], settings: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of an earlier run. Raises UserError when they cannot be read or are of other weights or settings."""
+    if not path.exists():
+        return []
+    try:
+        before = json.loads(path.read_text())
+        same = before["model"] == model and _comparable(before["settings"]) == _comparable(settings)
+        rows = list(before["clips"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} cannot be continued ({type(error).__name__}: {error}). Name another --out.") from error
+    if not same:
+        raise UserError(f"{path} holds results of other weights or other settings. Name another --out, or remove it.")
+    return rows
+
+
+def _comparable(settings: dict[str, str]) -> dict[str, str]:
+    """Return the settings that results depend on."""
+    return {name: value for name, value in settings.items() if name not in ("threads", "backend")}
 
 
 def _rounded(means: ClipMeans) -> dict[str, float | None]:

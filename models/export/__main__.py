@@ -3,17 +3,20 @@
     python -m models.export --checkpoint FILE.pt [--cache DIR] [--detector] [--out models/weights]
 
 `--detector` also replaces analyser and voice branch: that is a new bitstream, and other receivers no longer understand it.
-Without `--cache` no int8 copy is made.
+Without `--cache` no int8 copy is made, and the one of the weights before is removed. Every graph is made and checked before the
+first file is replaced, so an interrupted export leaves what was there.
 """
 
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from models.export.calibration import calibration_feeds
 from models.export.manifest import write_manifest
 from models.export.onnx_files import export_graph, shared_graphs, size_graphs
 from models.export.quantise import quantise
+from models.networks.codec import Codec
 from models.training.checkpoint import load_codec
 from models.training.dataset import open_cache
 from models.weights import WEIGHTS_DIR
@@ -46,14 +49,33 @@ def _export(options: argparse.Namespace) -> None:
     if options.checkpoint is None:
         raise UserError("Say which checkpoint to export: --checkpoint OUT/checkpoint.pt")
     codec = load_codec(options.checkpoint)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(dir=options.out, prefix="export-") as folder:
+            made = _make(codec, options, Path(folder))
+            for name in made:
+                (options.out / name).parent.mkdir(exist_ok=True)
+                (Path(folder) / name).replace(options.out / name)
+    except OSError as error:
+        raise UserError(f"The export could not be written to {options.out} ({error}). Free some disk space.") from error
+    small = f"{codec.renderer.size.name}/render.int8.onnx"
+    if small not in made:
+        # A copy of the weights before would be preferred to what was just exported.
+        (options.out / small).unlink(missing_ok=True)
+
+
+def _make(codec: Codec, options: argparse.Namespace, folder: Path) -> list[str]:
+    """Write and check every graph below `folder`; returns their names."""
     graphs = size_graphs(codec) | (shared_graphs(codec) if options.detector else {})
     for name, graph in graphs.items():
-        print(f"{name}: differs from torch by {export_graph(graph, options.out / name):.1e}")
-    if options.cache:
-        size = codec.renderer.size.name
-        feeds = calibration_feeds(codec, open_cache(options.cache))
-        quantise(options.out / size / "render.onnx", options.out / size / "render.int8.onnx", feeds)
-        print(f"{size}/render.int8.onnx: calibrated on {len(feeds)} samples")
+        print(f"{name}: differs from torch by {export_graph(graph, folder / name):.1e}")
+    if not options.cache:
+        return list(graphs)
+    size = codec.renderer.size.name
+    feeds = calibration_feeds(codec, open_cache(options.cache))
+    quantise(folder / size / "render.onnx", folder / size / "render.int8.onnx", feeds)
+    print(f"{size}/render.int8.onnx: calibrated on {len(feeds)} samples")
+    return [*graphs, f"{size}/render.int8.onnx"]
 
 
 def _runs(options: argparse.Namespace) -> dict[str, str]:

@@ -46,20 +46,26 @@ def export_graph(graph: nn.Module, path: Path) -> float:
     example = graph.eval().example()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the tracer warns about every Python number; shapes are fixed on purpose
-        torch.onnx.export(graph, example, str(temporary), input_names=list(graph.inputs),
-                          output_names=list(graph.outputs), opset_version=OPSET, dynamo=False)  # fmt: skip
-    onnx.checker.check_model(onnx.load(str(temporary)))
-    difference = difference_from_torch(graph, temporary, example)
-    if difference > TOLERANCE:
-        raise UserError(
-            f"{path.name} differs from torch by {difference:.2g} (at most {TOLERANCE}). Nothing was replaced."
-        )
-    temporary.replace(path)
+    try:
+        _write(graph, example, temporary)
+        difference = difference_from_torch(graph, temporary, example)
+        if difference > TOLERANCE:
+            raise UserError(
+                f"{path.name} differs from torch by {difference:.2g} (at most {TOLERANCE}). Nothing was replaced."
+            )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return difference
+
+
+def _write(graph: nn.Module, example: tuple[torch.Tensor, ...], path: Path) -> None:
+    with warnings.catch_warnings():
+        # The tracer warns about every Python number; shapes are fixed on purpose.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(graph, example, str(path), input_names=list(graph.inputs),
+                          output_names=list(graph.outputs), opset_version=OPSET, dynamo=False)  # fmt: skip
+    onnx.checker.check_model(onnx.load(str(path)))
 
 
 def difference_from_torch(graph: nn.Module, path: Path, example: tuple[torch.Tensor, ...]) -> float:

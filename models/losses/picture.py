@@ -3,6 +3,12 @@
 import torch
 from torch import Tensor
 
+from models.networks.layers import resize, warp
+from models.networks.mesh_maps import base_flow
+
+FACE_RIM = 10.0
+"""The warped comparison fades from the mesh to a tenth of the base flow's reach around it (6 px at 256)."""
+
 
 def pixel(rebuilt: Tensor, original: Tensor) -> Tensor:
     """Return the mean absolute difference, (B,), of pictures (B, 3, H, W)."""
@@ -22,6 +28,21 @@ def temporal(rebuilt: Tensor, original: Tensor, consecutive: Tensor) -> Tensor:
     """
     change = (rebuilt[:, 1:] - rebuilt[:, :-1]) - (original[:, 1:] - original[:, :-1])
     return (change.abs().mean(dim=(1, 2, 3, 4)) * consecutive[:, 0]).sum() / (consecutive.sum() + 1e-6)
+
+
+def temporal_warped(rebuilt: Tensor, original: Tensor, points: Tensor, consecutive: Tensor) -> Tensor:
+    """Return how much a face changes beyond its motion, against how much the original's does (flicker on the skin).
+
+    The frame before is moved onto each frame by the mesh's base flow; what then still differs is compared inside the face.
+    rebuilt, original (R, F, 3, H, W), points (R, F, 468, 2) the frames' meshes, consecutive (R, 1) as above.
+    """
+    flow, nearness = base_flow(points[:, :-1].flatten(0, 1), points[:, 1:].flatten(0, 1))
+    face = resize(torch.clamp(1 - FACE_RIM * (1 - nearness), 0.0, 1.0), rebuilt.shape[-1])
+    changes = [
+        x[:, 1:].flatten(0, 1) - warp(x[:, :-1].flatten(0, 1), flow) for x in (rebuilt.float(), original.float())
+    ]
+    weight = consecutive[:, 0].repeat_interleave(points.shape[1] - 1)
+    return (regional(changes[0], changes[1], face) * weight).sum() / (weight.sum() + 1e-6)
 
 
 def crop(picture: Tensor, corners: Tensor, side: int) -> Tensor:

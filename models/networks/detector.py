@@ -3,7 +3,7 @@
     picture 64x64 (3) + mesh drawing (7) + person mask (1) -> U-Net -> 8 heat maps -> soft-argmax -> keypoints
     right eye, left eye 32x32 -> shared encoder -> 2 + 2 codes;  mouth 32x32 -> encoder -> 4 codes
 
-Keypoints as in FOMM (Siarohin et al. 2019, arXiv 1912/2003.00196, section 3.1), without the Jacobians; the codes are our
+Keypoints as in FOMM (Siarohin et al. 2019, arXiv 2003.00196, section 3.1), without the Jacobians; the codes are our
 own addition (eyelids, gaze and teeth are what the mesh does not tell). One detector serves all receivers.
 """
 

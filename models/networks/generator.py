@@ -8,6 +8,8 @@ The paper's generator takes 'the source image and the warped motion features'; b
 through a learned mask is ours and is where sharpness comes from. It starts as the mesh warp (m near 1, no correction).
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +21,25 @@ from models.networks.reference import ReferenceFeatures
 from models.networks.sizes import IDENTITY, Size
 
 BLEND_BIAS = 2.5
+
+
+class Warped(NamedTuple):
+    """What a reference looks like in the driving pose, batch first: picture (B, 3, 256, 256), features with occlusion applied."""
+
+    picture: Tensor
+    features_128: Tensor
+    features_64: Tensor
+    features_32: Tensor
+
+
+def warp_reference(reference: ReferenceFeatures, motion: Motion) -> Warped:
+    """Return the reference's pixels and features moved by the motion."""
+    return Warped(
+        warp(reference.picture, motion.flow),
+        warp(reference.features_128, motion.flow) * motion.occlusion_128,
+        warp(reference.features_64, motion.flow) * motion.occlusion_64,
+        warp(reference.features_32, motion.flow) * motion.occlusion_32,
+    )
 
 
 class Regions(nn.Module):
@@ -62,24 +83,25 @@ class Generator(nn.Module):
 
     def forward(self, reference: ReferenceFeatures, motion: Motion, driving: Driving) -> Tensor:
         """Return the rebuilt picture."""
-        features = self._features(reference, motion, driving)
-        warped = warp(reference.picture, motion.flow)
+        return self.synthesise(warp_reference(reference, motion), reference.identity, driving)
+
+    def synthesise(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
+        """Return the picture of a warped reference (or of several, fused); identity (B, 64)."""
+        features = self._features(warped, identity, driving)
         head = F.pixel_shuffle(self.head(features), 2).float()
         generated, blend = torch.sigmoid(head[:, :3]), torch.sigmoid(head[:, 3:])
-        blended = blend * warped + (1 - blend) * generated
-        correction = self.refine(torch.cat((blended * 2 - 1, warped * 2 - 1, blend), dim=1))
+        blended = blend * warped.picture + (1 - blend) * generated
+        correction = self.refine(torch.cat((blended * 2 - 1, warped.picture * 2 - 1, blend), dim=1))
         return torch.clamp(blended + correction.float(), 0.0, 1.0)
 
-    def _features(self, reference: ReferenceFeatures, motion: Motion, driving: Driving) -> Tensor:
+    def _features(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
         conditions, regions = driving.conditions(), region_maps(driving.driving_points, 128)
-        x = warp(reference.features_32, motion.flow) * motion.occlusion_32
+        x = warped.features_32
         for block in self.blocks32:
-            x = block(x, reference.identity)
+            x = block(x, identity)
         x = resize(self.to64(x), 64)
-        warped = warp(reference.features_64, motion.flow) * motion.occlusion_64
-        x = self.merge64(torch.cat((x, warped, driving.thumbnail_planes()), dim=1))
-        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), reference.identity)
+        x = self.merge64(torch.cat((x, warped.features_64, driving.thumbnail_planes()), dim=1))
+        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), identity)
         x = resize(self.to128(x), 128)
-        warped = warp(reference.features_128, motion.flow) * motion.occlusion_128
-        x = self.merge128(torch.cat((x, warped), dim=1))
-        return self.block128(self.regions128(x, conditions, regions), reference.identity)
+        x = self.merge128(torch.cat((x, warped.features_128), dim=1))
+        return self.block128(self.regions128(x, conditions, regions), identity)

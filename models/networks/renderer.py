@@ -4,10 +4,13 @@ image, mask -> ReferenceEncoder -> ReferenceFeatures --+
 Driving -----------------------------------------------+-> DenseMotion -> Motion -> Generator -> picture
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from models.networks.dense_motion import DenseMotion, Driving, Motion
-from models.networks.generator import Generator
+from models.networks.gallery import fuse_drivings, fuse_identities, fuse_warped, place_weights, pose_scores
+from models.networks.generator import Generator, warp_reference
 from models.networks.reference import ReferenceEncoder, ReferenceFeatures
 from models.networks.sizes import Size
 
@@ -29,6 +32,20 @@ class Renderer(nn.Module):
     def render(self, reference: ReferenceFeatures, driving: Driving) -> Tensor:
         """Return the picture (B, 3, 256, 256) in 0..1."""
         return self.generator(reference, self.motion(reference, driving), driving)
+
+    def render_gallery(self, references: Sequence[ReferenceFeatures], drivings: Sequence[Driving]) -> Tensor:
+        """Return the picture (B, 3, 256, 256) from one to four references of one person, the better one at every place.
+
+        drivings: the same frame, relative to each reference. With one reference the same as `render`, bit for bit.
+        Raises ValueError unless there are one to four, as many of each.
+        """
+        motions = [self.motion(*pair) for pair in zip(references, drivings, strict=True)]
+        poses = pose_scores(drivings)
+        warped = [warp_reference(*pair) for pair in zip(references, motions, strict=True)]
+        return self.generator.synthesise(
+            fuse_warped(warped, place_weights(motions, poses)), fuse_identities(references, poses),
+            fuse_drivings(drivings, poses),
+        )  # fmt: skip
 
     def motion(self, reference: ReferenceFeatures, driving: Driving) -> Motion:
         """Return flow and occlusions alone, for losses and for looking."""

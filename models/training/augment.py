@@ -1,23 +1,30 @@
 """Augmentation of one sample: mirror and colour, the same for every picture of the sample."""
 
 from functools import cache
+from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.coding.mesh_basis import default_basis
+from shared.coding.motion_layout import MESH_POINTS
 
 Array = NDArray[np.float32]
 
 
+MIDLINE: Final = (0, 1, 2, 4, 5, 6, *range(8, 20), 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
+"""Mesh points on the line between the halves of the face."""
+LEFT_HALF: Final = 248
+"""From here on all points are in the left half, in the order in which their partners of the right half come before."""
+
+
 @cache
 def mirror_order() -> NDArray[np.int64]:
-    """Return (468,): which point takes each point's place in a mirrored face (nearest in the mirrored mean shape)."""
-    mean = default_basis().mean - default_basis().mean.mean(axis=0)
-    mirrored = mean * np.array([-1, 1], np.float32)
-    order = np.linalg.norm(mirrored[:, None] - mean[None], axis=2).argmin(axis=0)
-    if not np.array_equal(order[order], np.arange(len(order))):
-        order = np.where(order[order] == np.arange(len(order)), order, np.arange(len(order)))
+    """Return (468,): which point takes each point's place in a mirrored face."""
+    left = np.arange(LEFT_HALF, MESH_POINTS)
+    right = np.setdiff1d(np.arange(LEFT_HALF), MIDLINE)
+    order = np.arange(MESH_POINTS)
+    order[left], order[right] = right, left
     return order
 
 
@@ -39,4 +46,5 @@ def apply_colour(picture: NDArray[np.uint8], colour: tuple[Array, Array] | None)
     if colour is None:
         return picture.astype(np.float32) / np.float32(255)
     gain, curve = colour
-    return np.clip(curve[picture] * gain, 0.0, 1.0)
+    table = np.clip(curve[:, None] * gain, 0.0, 1.0)
+    return cv2.LUT(np.ascontiguousarray(picture), table[None])

@@ -1,29 +1,35 @@
 """Makes the training cache: frames, face mesh, masks, wire keyframes and voice of each clip, computed once.
 
-    python -m models.training.cache --clips DIR --out DIR [--tiers A,B] [--workers N]
+    python -m models.training.cache [--clips DIR] [--stills DIR] --out DIR [--tiers A,B] [--workers N]
 
 One folder per clip: `frames.npy` uint8 (T, 256, 256, 3) RGB, `points.npy` float32 (T, 468, 2) in -1..1,
 `masks.npy` uint8 (T, 64, 64), `keyframes.npz` (indices, pictures as decoded from the wire's AV1, bytes each),
 `voice.npy` float32 (T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`. A machine with neither PyAV nor onnxruntime can train from it.
 Each file is written whole or not at all, so an interrupted run goes on where it stopped. Faceless or unreadable clips
-are named and left out.
+are named and left out. Portraits (`--stills`) are clips of one frame under `OUT/stills/`.
 """
 
 import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.clips import Clip, find_clips
+from models.training.clips import Clip, find_clips, find_stills
+from models.training.dataset import STILLS
 from shared.errors import UserError
 
 SIDE = 256
+RATE = 25
+LONGEST_HOLE = 25
+"""Frames that a picture may be repeated for; a longer hole in a file is no held picture."""
 MASK_STRIDE = 5
 """A mask every fifth frame: people do not move further than the mask is coarse in 200 ms."""
 MAX_LOST_SHARE = 0.1
@@ -38,17 +44,28 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m models.training.cache", description=__doc__.split("\n")[0]
     )
     parser.add_argument(
-        "--clips", type=Path, required=True, help="folder of clips (with or without a clips.csv)"
+        "--clips", type=Path, help="folder of clips (with or without a clips.csv)"
+    )
+    parser.add_argument(
+        "--stills", type=Path, help="folder of portraits, extra people for training (see stills_share)"
     )
     parser.add_argument("--out", type=Path, required=True, help="where the cache goes (about 20 MB a clip)")
     parser.add_argument(
-        "--tiers", help="licence tiers to use, such as A or A,B (needs a clips.csv); default all"
+        "--tiers", help="licence tiers of clips to use, such as A or A,B (needs a clips.csv); default all"
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
+    if options.clips is None and options.stills is None:
+        parser.error("nothing to cache: give --clips, --stills or both")
     tiers = frozenset(options.tiers.split(",")) if options.tiers else None
+    left_out = []
     try:
-        left_out = build_cache(find_clips(options.clips, tiers), options.out, options.workers)
+        if options.clips is not None:
+            left_out += build_cache(find_clips(options.clips, tiers), options.out, options.workers)
+        if options.stills is not None:
+            left_out += build_cache(
+                find_stills(options.stills), options.out / STILLS, options.workers, cache_still
+            )
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -57,13 +74,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 3 if left_out else 0
 
 
-def build_cache(clips: list[Clip], out: Path, workers: int) -> list[tuple[str, str]]:
-    """Cache every clip; returns (name, reason) of those left out."""
+def build_cache(
+    clips: list[Clip], out: Path, workers: int, make: Callable[[Clip, Path], None] | None = None
+) -> list[tuple[str, str]]:
+    """Cache every clip with `make` (`cache_clip` unless given); returns (name, reason) of those left out."""
     from rich.progress import track
 
     left_out: list[tuple[str, str]] = []
     with ProcessPoolExecutor(workers) as pool:
-        jobs = {pool.submit(cache_clip, clip, out / clip.name): clip for clip in clips}
+        jobs = {pool.submit(make or cache_clip, clip, out / clip.name): clip for clip in clips}
         for job in track(as_completed(jobs), "caching", total=len(jobs)):
             try:
                 job.result()
@@ -83,27 +102,64 @@ def cache_clip(clip: Clip, folder: Path) -> None:
         save_array(folder / "points.npy", points)
         save_array(folder / "masks.npy", masks)
     if not (folder / "keyframes.npz").exists():
-        save_keyframes(folder / "keyframes.npz", np.load(folder / "frames.npy", mmap_mode="r"))
+        frames = np.load(folder / "frames.npy", mmap_mode="r")
+        indices = np.unique(np.linspace(0, len(frames) - 1, KEYFRAMES_PER_CLIP).astype(int))
+        save_keyframes(folder / "keyframes.npz", frames, indices)
     if clip.speech and not (folder / "voice.npy").exists():
         save_voice(folder / "voice.npy", clip.path, len(np.load(folder / "points.npy", mmap_mode="r")))
+    _describe(folder, clip, clip.source_px)
+
+
+def cache_still(still: Clip, folder: Path) -> None:
+    """Write one portrait's cache: one frame, and a keyframe of each size. Raises UserError as `cache_clip` does."""
+    cv2.setNumThreads(1)
+    if (folder / "clip.json").exists():
+        return
+    picture = cv2.imread(str(still.path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise UserError(f"{still.path.name} cannot be read as a picture.")
+    frames = np.ascontiguousarray(_square(picture)[None, :, :, ::-1])
+    points, masks = track_faces(frames)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_array(folder / "frames.npy", frames)
+    save_array(folder / "points.npy", points)
+    save_array(folder / "masks.npy", masks)
+    save_keyframes(folder / "keyframes.npz", frames, np.zeros(len(KEYFRAME_BYTES), int))
+    _describe(folder, still, min(picture.shape[:2]))
+
+
+def _describe(folder: Path, clip: Clip, source_px: int) -> None:
+    """Write clip.json, last of all: a folder that has it is whole."""
     description = {"person": clip.person, "split": clip.split, "speech": (folder / "voice.npy").exists(),
-                   "tier": clip.tier, "source_px": clip.source_px}  # fmt: skip
-    (folder / "clip.json").write_text(json.dumps(description, indent=1))
+                   "tier": clip.tier, "source_px": source_px}  # fmt: skip
+    write_whole(folder / "clip.json", lambda stream: stream.write(json.dumps(description, indent=1).encode()))
 
 
 def read_frames(path: Path) -> NDArray[np.uint8]:
-    """Return all frames, uint8 (T, 256, 256, 3) RGB. Raises UserError on unreadable files."""
+    """Return the frames at 25 a second, uint8 (T, 256, 256, 3) RGB. Raises UserError on unreadable files.
+
+    Another frame rate is brought to 25 by leaving out or repeating frames, so that voice and picture keep their time.
+    """
     import av
 
+    frames: list[NDArray[np.uint8]] = []
     try:
         with av.open(str(path)) as container:
             container.streams.video[0].thread_type = "NONE"
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            start_s: float | None = None
+            for frame in container.decode(video=0):
+                start_s = frame.time if start_s is None else start_s
+                timed = frame.time is not None and start_s is not None
+                missing = round((frame.time - start_s) * RATE) - len(frames) if timed else 0
+                if missing > LONGEST_HOLE:
+                    raise UserError(f"{path.name} has a hole of {missing / RATE:.0f} s. Cut it there into two files.")
+                if missing >= 0:
+                    frames += [*frames[-1:] * missing, _square(frame.to_ndarray(format="rgb24"))]
     except (av.FFmpegError, IndexError, OSError) as error:
         raise UserError(f"{path.name} cannot be read as video ({error}).") from error
     if len(frames) < 2:
         raise UserError(f"{path.name} has fewer than two frames.")
-    return np.stack([_square(frame) for frame in frames])
+    return np.stack(frames)
 
 
 def _square(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -118,9 +174,9 @@ def track_faces(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray
 
     A lost frame takes the mesh of the one before, so that time stays whole.
     """
+    from sender.face.models import load_prior
     from sender.face.segmentation import PersonSegmenter
     from sender.face.tracker import FaceModels, FaceTracker
-    from sender.face.models import load_prior
 
     tracker, segmenter = FaceTracker(FaceModels.load()), PersonSegmenter(load_prior("segmentation"))
     points = np.full((len(frames), 468, 2), np.nan, np.float32)
@@ -143,12 +199,11 @@ def _fill(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return points[nearest]
 
 
-def save_keyframes(path: Path, frames: NDArray[np.uint8]) -> None:
-    """Write a few of the clip's frames as they look after the wire's AV1 keyframe coding."""
+def save_keyframes(path: Path, frames: NDArray[np.uint8], indices: NDArray[np.int64]) -> None:
+    """Write the clip's frames `indices` as they look after the wire's AV1 keyframe coding, large and small in turn."""
     from sender.keyframe_image import encode_keyframe_image
     from shared.keyframe_image import decode_keyframe_image
 
-    indices = np.unique(np.linspace(0, len(frames) - 1, KEYFRAMES_PER_CLIP).astype(int))
     pictures, sizes = [], []
     for order, index in enumerate(indices):
         coded = encode_keyframe_image(
@@ -156,10 +211,8 @@ def save_keyframes(path: Path, frames: NDArray[np.uint8]) -> None:
         )
         pictures.append(decode_keyframe_image(coded, SIDE, SIDE))
         sizes.append(len(coded))
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as stream:
-        np.savez(stream, indices=indices, pictures=np.stack(pictures), sizes=np.array(sizes))
-    temporary.replace(path)
+    arrays = {"indices": indices, "pictures": np.stack(pictures), "sizes": np.array(sizes)}
+    write_whole(path, lambda stream: np.savez(stream, **arrays))
 
 
 def save_voice(path: Path, clip: Path, frames: int) -> None:
@@ -172,11 +225,21 @@ def save_voice(path: Path, clip: Path, frames: int) -> None:
 
 
 def save_array(path: Path, array: NDArray[np.generic]) -> None:
-    """Write an array whole or not at all."""
+    """Write an array whole or not at all. Raises UserError on a full disk."""
+    write_whole(path, lambda stream: np.save(stream, array))
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a file that appears under its name only when it is whole. Raises UserError on a full disk."""
     temporary = path.with_suffix(".part")
-    with temporary.open("wb") as stream:
-        np.save(stream, array)
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            write(stream)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} could not be written ({error}). Free some disk space and run it again.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"There is no checkpoint {path}. Train one with `python -m models.training`."
         ) from error
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError,
+            AttributeError) as error:  # fmt: skip  # bytes that are no pickle fail in all these ways
         raise UserError(
             f"The checkpoint {path} is damaged or not a checkpoint ({error}). Use an earlier one."
         ) from error
@@ -47,10 +48,19 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_codec(path: Path, *, average: bool = True) -> Codec:
-    """Return the codec of a checkpoint: its moving average, or the weights as they were last."""
+    """Return the codec of a checkpoint: its moving average, or the weights as they were last.
+
+    Raises UserError as `load_checkpoint` does, and when the networks of this version are not those of the checkpoint.
+    """
     state = load_checkpoint(path)
-    codec = Codec(state["settings"]["size"])
-    codec.load_state_dict(state["average" if average else "codec"])
+    try:
+        codec = Codec(state["settings"]["size"])
+        codec.load_state_dict(state["average" if average else "codec"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The checkpoint {path} is of other networks than this version has ({type(error).__name__}). Train anew, or "
+            "use the version it was made with."
+        ) from error
     return codec.eval()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from shared.errors import UserError
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 VALIDATION_SHARE = 8
 """Without a clips.csv one person (file) in eight is held out."""
 
@@ -36,7 +37,7 @@ def find_clips(folder: Path, tiers: frozenset[str] | None = None) -> list[Clip]:
     """Return the clips of a folder, sorted by name; `tiers` filters by licence tier (None: all).
 
     A folder with `clips.csv` has `train/` and `val/`; any other folder of videos counts every file as a person.
-    Raises UserError when nothing is found.
+    Raises UserError when nothing is found, when two clips share a name, or when the table is not usable.
     """
     table = folder / "clips.csv"
     clips = _from_table(folder, table) if table.is_file() else _from_files(folder)
@@ -46,17 +47,34 @@ def find_clips(folder: Path, tiers: frozenset[str] | None = None) -> list[Clip]:
         raise UserError(
             f"No clips{wanted} in {folder}. Give a folder that holds video files, or one with a clips.csv."
         )
+    _check(clips)
     return sorted(chosen, key=lambda clip: clip.name)
 
 
+def _check(clips: list[Clip]) -> None:
+    """Raise UserError for a name that two clips share, and for a person on both sides."""
+    names = [clip.name for clip in clips]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"Two clips are called {twice[0]}: rename one, the cache and the results go by the name.")
+    sides = {split: {clip.person for clip in clips if clip.split == split} for split in ("train", "val")}
+    if both := sorted(sides["train"] & sides["val"]):
+        raise UserError(f"{both[0]} is in train and in val: move all clips of a person to one side.")
+
+
 def _from_table(folder: Path, table: Path) -> list[Clip]:
-    with table.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [
-        Clip(folder / row["split"] / row["file"], row["person"], row["split"], row["own_speech"] == "yes",
-             row["tier"], int(float(row["source_px"])))
-        for row in rows
-    ]  # fmt: skip
+    try:
+        with table.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return [
+            Clip(folder / row["split"] / row["file"], row["person"], row["split"], row["own_speech"] == "yes",
+                 row["tier"], int(float(row["source_px"])))
+            for row in rows
+        ]  # fmt: skip
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{table} cannot be used ({error}). Its columns are file, person, split, own_speech, tier and source_px."
+        ) from error
 
 
 def _from_files(folder: Path) -> list[Clip]:
@@ -69,3 +87,25 @@ def _from_files(folder: Path) -> list[Clip]:
 
 def _bucket(path: Path) -> int:
     return hashlib.sha256(path.name.encode()).digest()[0] % VALIDATION_SHARE
+
+
+def find_stills(folder: Path) -> list[Clip]:
+    """Return the portraits of a folder as clips of one frame, all for training, sorted by name.
+
+    A `stills.csv` (file, person), in the folder or beside it, names the people; without one every picture is a person.
+    Raises UserError when nothing is found.
+    """
+    table = next((path for path in (folder / "stills.csv", folder.parent / "stills.csv") if path.is_file()), None)
+    people: dict[str, str] = {}
+    if table is not None:
+        with table.open(newline="") as stream:
+            people = {row["file"]: row["person"] for row in csv.DictReader(stream)}
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    stills = [
+        Clip(path, people.get(path.name, path.stem), "train", False, "still", 256)
+        for path in files
+        if not people or path.name in people
+    ]
+    if not stills:
+        raise UserError(f"No portraits in {folder}. Give a folder of pictures, one face in each.")
+    return stills

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from shared.errors import UserError
 
 
+STILLS = "stills"
+"""Folder of a cache that holds the portraits, apart from the clips: they have no motion of their own to learn from."""
+
+
 @dataclass(frozen=True, slots=True)
 class CachedClip:
     """One clip of the cache (see `models.training.cache`); arrays are memory-mapped.
@@ -42,6 +46,11 @@ def open_cache(folder: Path) -> list[CachedClip]:
             f"No cache in {folder}. Make one with `python -m models.training.cache --clips DIR --out {folder}`."
         )
     return clips
+
+
+def open_stills(folder: Path) -> list[CachedClip]:
+    """Return the portraits of a cache, clips of one frame, sorted by name; an empty list when there are none."""
+    return [_open_clip(path.parent) for path in sorted(folder.glob(f"{STILLS}/*/clip.json"))]
 
 
 def _open_clip(folder: Path) -> CachedClip:

@@ -1,7 +1,7 @@
 """Assembles batches as the wire delivers them: coded keyframe, coded shape, coded motion, and the truth.
 
 Invariant: batch number n of a run with a given seed is always the same, whatever was drawn before; so training resumes
-exactly. numpy only, so that a thread can prepare the next batch while the network trains on this one.
+exactly. numpy (and the base flow of re-posed portraits) only, so that threads can prepare batches while the network trains.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from models.training.augment import apply_colour, colour_curve, mirror_points
 from models.training.dataset import CachedClip
 from models.training.settings import Settings
+from models.training.stills import repose
 from shared.coding import mesh_motion
 from shared.coding.motion_code import dequantise_motion, quantise_motion
 from shared.coding.motion_layout import CODES, KEYPOINTS, MotionValues
+from shared.errors import UserError
 
 Array = NDArray[np.float32]
 VOICE_COLUMNS = 32
@@ -55,10 +57,18 @@ class Batch:
 
 
 class Sampler:
-    """Draws batches from clips, balanced over people."""
+    """Draws batches from clips, balanced over people; a share of the samples from portraits moved as clips move."""
 
-    def __init__(self, clips: Sequence[CachedClip], settings: Settings) -> None:
-        self._people = _by_person(clips)
+    def __init__(
+        self, clips: Sequence[CachedClip], settings: Settings, stills: Sequence[CachedClip] = ()
+    ) -> None:
+        """Raises UserError when the settings ask for portraits and there are none."""
+        if settings.stills_share > 0 and not stills:
+            raise UserError(
+                "stills_share asks for portraits and the cache has none. "
+                "Add some with `python -m models.training.cache --stills DIR`, or leave stills_share at 0."
+            )
+        self._people, self._stills = _by_person(clips), _by_person(stills)
         self._settings = settings
 
     def batch(self, number: int) -> Batch:
@@ -68,11 +78,27 @@ class Sampler:
         return Batch(**{name: np.stack([row[name] for row in rows]).astype(np.float32) for name in rows[0]})
 
     def _row(self, random: np.random.Generator) -> dict[str, Array]:
-        clips = self._people[random.integers(len(self._people))]
-        clip = clips[random.integers(len(clips))]
+        # Without portraits nothing more is drawn, so that runs begun without them go on as they were.
+        if self._settings.stills_share > 0 and random.random() < self._settings.stills_share:
+            return self._still_row(random)
+        clip = _draw(self._people, random)
         keyframe = int(random.integers(len(clip.keyframe_indices)))
         consecutive = random.random() < 0.5
         drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
+        return self._assemble(clip, keyframe, drivings, consecutive, random)
+
+    def _still_row(self, random: np.random.Generator) -> dict[str, Array]:
+        still, clip = _draw(self._stills, random), _draw(self._people, random)
+        keyframe = int(random.integers(len(still.keyframe_indices)))
+        consecutive = random.random() < 0.5
+        drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
+        posed = repose(still, clip, int(random.integers(len(clip.frames))), drivings)
+        return self._assemble(posed, keyframe, list(range(1, len(posed.frames))), consecutive, random)
+
+    def _assemble(
+        self, clip: CachedClip, keyframe: int, drivings: list[int], consecutive: bool,
+        random: np.random.Generator,
+    ) -> dict[str, Array]:  # fmt: skip
         augmentation = Augmentation(
             bool(random.integers(2)), colour_curve(random) if random.random() < 0.7 else None
         )
@@ -105,6 +131,11 @@ class Sampler:
 def _by_person(clips: Sequence[CachedClip]) -> list[list[CachedClip]]:
     people = sorted({clip.person for clip in clips})
     return [[clip for clip in clips if clip.person == person] for person in people]
+
+
+def _draw(people: list[list[CachedClip]], random: np.random.Generator) -> CachedClip:
+    clips = people[random.integers(len(people))]
+    return clips[random.integers(len(clips))]
 
 
 def driving_indices(length: int, count: int, consecutive: bool, random: np.random.Generator) -> list[int]:

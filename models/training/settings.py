@@ -21,6 +21,7 @@ class LossWeights:
     equivariance: float = 0.5
     flow_smooth: float = 0.5
     temporal: float = 2.0
+    temporal_warped: float = 0.0
     reference: float = 2.0
     identity: float = 0.0
     adversarial: float = 0.0
@@ -32,8 +33,9 @@ class LossWeights:
 class Settings:
     """One run. steps: optimiser steps until the learning rate reaches zero. references: keyframes a batch;
     frames: driving frames for each of them. crop_px: side of the part on which features are compared.
-    drop_*: share of samples without that input. detector_from: checkpoint whose frozen detector to use (the detector *is* the bitstream). teacher: checkpoint to
-    distil from."""
+    *_drop: share of samples without that input. stills_share: share of samples made of portraits. adversarial_from_step: when the
+    adversarial losses begin, if they have weight. detector_from: checkpoint whose frozen detector to use (the detector *is* the
+    bitstream). teacher: checkpoint to distil from."""
 
     size: str = "lite"
     seed: int = 0
@@ -47,6 +49,8 @@ class Settings:
     thumbnail_drop: float = 0.7
     voice_drop: float = 0.3
     keypoint_drop: float = 0.1
+    stills_share: float = 0.0
+    adversarial_from_step: int = 0
     detector_from: str = ""
     start_from: str = ""
     teacher: str = ""

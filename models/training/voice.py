@@ -6,6 +6,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.errors import UserError
 from shared.log_mel import HOP, WINDOW, down_to_16k, log_mel
 from shared.opus import OpusDecoder, OpusEncoder
 
@@ -17,7 +18,14 @@ SILENT_RMS = 50.0
 
 
 def read_pcm(path: Path) -> NDArray[np.int16]:
-    """Return the clip's sound as int16 mono 48 kHz; empty when it has none."""
+    """Return the clip's sound as int16 mono 48 kHz; empty when it has none. Raises UserError when it cannot be read."""
+    try:
+        return _decoded_pcm(path)
+    except (av.FFmpegError, OSError) as error:
+        raise UserError(f"The sound of {path.name} cannot be read ({error}).") from error
+
+
+def _decoded_pcm(path: Path) -> NDArray[np.int16]:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
     parts: list[NDArray[np.int16]] = []
     with av.open(str(path)) as container:

@@ -32,7 +32,7 @@ def read_manifest(path: Path = MANIFEST) -> dict[str, WeightFile]:
     try:
         entries = json.loads(path.read_text())["files"]
         return {name: WeightFile(name=name, **entry) for name, entry in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"The list of weights {path.name} cannot be read ({error}). Reinstall facewire, or restore the file with "
             "`git checkout models/weights/manifest.json`."

@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 
 from shared.coding.motion_code import quantise_motion
-from shared.coding.tables import load_tables
+from shared.coding.identity import coding_identity
 from shared.control import Bye, ControlMessage, Disclosure, Hello
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig
@@ -41,7 +41,7 @@ class Remote:
         self.heard: list[ControlMessage] = []
         self.acks = 0
         self.capture_us: dict[int, int] = {}
-        self._transport = transport
+        self.transport = transport
         self._keyframe_after_ms, self._motion_until_ms = keyframe_after_ms, motion_until_ms
         self._voice = OpusEncoder(16_000, VOICE_MS, dtx=False) if voice else None
         self._broken = broken_keyframe
@@ -50,7 +50,7 @@ class Remote:
     async def talk(self, duration_ms: int, bye: bool = True) -> None:
         """A call of that length, beginning with Hello and Disclosure."""
         for message in (
-            Hello(PROTOCOL_VERSION, MODEL, load_tables().identity),
+            Hello(PROTOCOL_VERSION, MODEL, coding_identity()),
             Disclosure("rebuilt by a network"),
         ):
             self.encoder.push_control(message)
@@ -88,12 +88,12 @@ class Remote:
 
     async def _send(self) -> None:
         for outgoing in self.encoder.poll(now_us()):
-            await self._transport.send(outgoing)
+            await self.transport.send(outgoing)
 
     async def _listen(self) -> None:
         with suppress(TransportClosed):
             while True:
-                _, data = await self._transport.receive()
+                _, data = await self.transport.receive()
                 for event in self.decoder.receive(data, now_us()):
                     if isinstance(event, AckReceived):
                         self.acks += 1

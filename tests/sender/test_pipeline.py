@@ -1,11 +1,13 @@
 """sender.pipeline: face states, drafts, and motion that stays with the reference the receiver has."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sender.crop import Crop
+from sender.face.tracker import TrackedFace
 from sender.keyframe_policy import INTERVAL_MS
 from sender.pipeline import (
     LOST_AFTER_PICTURES,
@@ -72,6 +74,27 @@ def test_the_state_follows_the_face(pipeline: FacePipeline) -> None:
     states = [show(pipeline, 120 + 40 * k, EMPTY).state for k in range(LOST_AFTER_PICTURES)]
     assert states == [FaceState.RUNNING] * (LOST_AFTER_PICTURES - 1) + [FaceState.FACE_LOST]
     assert show(pipeline, 400, draw_head(0)).state is FaceState.RUNNING
+
+
+def test_landmarks_that_are_no_numbers_are_no_face(
+    pipeline: FacePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = first_reference(pipeline, draw_head(0))
+    update = pipeline._tracker.update
+
+    def broken(rgb: Picture) -> TrackedFace | None:
+        face = update(rgb)
+        return None if face is None else replace(face, landmarks=face.landmarks * np.nan)
+
+    monkeypatch.setattr(pipeline._tracker, "update", broken)
+    done = [
+        show(pipeline, 1000 + 40 * i, draw_head(0), reference, requested=True)
+        for i in range(LOST_AFTER_PICTURES)
+    ]
+    assert all(one.motion is None and one.draft is None for one in done)
+    assert done[-1].state is FaceState.FACE_LOST
+    monkeypatch.undo()
+    assert show(pipeline, 2000, draw_head(0), reference).motion is not None
 
 
 def test_motion_names_the_reference_and_rests_at_it(pipeline: FacePipeline) -> None:

@@ -15,8 +15,8 @@ from sender.pipeline import FaceState
 from sender.session import EndReason, LiveReport, SenderSession
 from sender.sources.pattern import draw_head
 from sender.stats import write_report
-from shared.coding.tables import load_tables
-from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, pack_control
+from shared.coding.identity import coding_identity
+from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, Pin, pack_control
 from shared.core.events import ControlReceived, KeyframeReceived, MotionReceived, VoiceReceived
 from shared.errors import UserError
 from shared.frames import Channel, Outgoing
@@ -157,8 +157,8 @@ async def test_the_other_end_may_hang_up_or_vanish() -> None:
 
 async def test_another_motion_model_ends_the_call_with_advice() -> None:
     async with call(empty_room, 5_000) as made:
-        await made.say(Hello(PROTOCOL_VERSION, MODEL, load_tables().identity))
-        await made.say(Hello(PROTOCOL_VERSION, "another", load_tables().identity))
+        await made.say(Hello(PROTOCOL_VERSION, MODEL, coding_identity()))
+        await made.say(Hello(PROTOCOL_VERSION, "another", coding_identity()))
         with pytest.raises(UserError, match="same version"):
             await made.session.run()
     assert made.source.closed
@@ -195,3 +195,19 @@ async def test_a_source_that_breaks_ends_the_call_and_closes_everything() -> Non
         with pytest.raises(RuntimeError, match="on fire"):
             await made.session.run()
     assert made.source.closed
+
+
+async def test_a_silent_peer_is_asked_for_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sender.session.PEER_PROBE_MS", 400)  # the peer acknowledges every 100 ms
+    async with call(empty_room, 2000) as made:
+        running = asyncio.ensure_future(made.session.run())
+        await asyncio.sleep(0.9)
+        assert not _asked(made.peer), "it is not silent yet"
+        made.peer.decoder.poll = lambda now_us: []  # type: ignore[method-assign]
+        await running
+        await asyncio.sleep(0.05)
+    assert _asked(made.peer)
+
+
+def _asked(peer: Peer) -> bool:
+    return any(isinstance(event.message, Pin) for event in peer.of(ControlReceived))

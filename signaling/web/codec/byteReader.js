@@ -2,8 +2,8 @@
  * Big-endian integers: packed for sending, and read from received bytes by a cursor that cannot run past their end
  * (shared/byte_reader.py).
  *
- * Must import errors only. Invariant: every failure of reading is a `MalformedMessage`. Integers are at most 4 bytes and
- * put together by multiplication, since `<<` would make the fourth byte a sign.
+ * Must import errors only. Invariant: every failure of reading is a `MalformedMessage`. Integers are at most 4 bytes
+ * and put together by multiplication, since `<<` would make the fourth byte a sign.
  */
 
 import { MalformedMessage } from "./errors.js";
@@ -43,7 +43,9 @@ export class ByteReader {
    * @throws {MalformedMessage} There are fewer bytes.
    */
   uint(sizeBytes) {
-    return this.take(sizeBytes).reduce((value, byte) => value * 256 + byte, 0);
+    let value = 0;
+    for (const byte of this.take(sizeBytes)) value = value * 256 + byte;
+    return value;
   }
 
   /** Everything that is left. */

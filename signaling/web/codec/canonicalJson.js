@@ -2,8 +2,8 @@
  * JSON text written anew with sorted keys and no spaces, byte for byte as Python's `json.dumps(..., sort_keys=True,
  * separators=(",", ":"))`: what the identity of the coding tables is the hash of.
  *
- * Must import errors only. Invariant: numbers and strings keep the characters that they have in the text, because Python
- * wrote them, and writes 1.0 or 1e-05 where JavaScript would write 1 or 0.00001.
+ * Must import errors only. Invariant: numbers and strings keep the characters that they have in the text, because
+ * Python wrote them, and writes 1.0 or 1e-05 where JavaScript would write 1 or 0.00001.
  */
 
 import { UserError } from "./errors.js";

@@ -1,8 +1,9 @@
 /**
  * Control messages on the reliable channel: small maps in msgpack, read with explicit caps (shared/control.py).
  *
- * Must not import state machines. Invariant: `parseControl` raises `MalformedMessage` only; unknown kinds give null and
- * unknown keys are ignored, so that later versions can add both. Texts are a peer's: show them as text, never as markup.
+ * Must not import state machines. Invariant: `parseControl` raises `MalformedMessage` only; unknown kinds give null
+ * and unknown keys are ignored, so that later versions can add both. Texts are a peer's: show them as text, never as
+ * markup.
  */
 
 import { joinBytes } from "./byteReader.js";
@@ -11,15 +12,13 @@ import { Rung } from "./frames.js";
 import { BUNDLE_MAX_MS, BUNDLE_MIN_MS, MESSAGE_MAX_BYTES } from "./limits.js";
 import { pack, packMapHead, unpack } from "./msgpack.js";
 
-/** @import { Value } from "./msgpack.js" */
-
 const KIND_KEY = "kind";
 /** One byte of the message is version and type. */
 const PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES - 1;
 
 /**
- * First message of each end. protocol: PROTOCOL_VERSION. model: SHA-256 (hex, first 16 digits) of the motion model in use.
- * tables: identity of the coder's tables. features: names of optional abilities.
+ * First message of each end. protocol: PROTOCOL_VERSION. model: SHA-256 (hex, first 16 digits) of the motion model in
+ * use. tables: identity of the coder's tables. features: names of optional abilities.
  * @typedef {Readonly<{kind: "hello", protocol: number, model: string, tables: string,
  *   features: readonly string[]}>} Hello
  */
@@ -44,16 +43,30 @@ const PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES - 1;
 
 /**
  * How one field travels: its name in the message, its name here, and what checks it.
- * @typedef {readonly [string, string, (name: string, value: Value | undefined) => unknown]} Field
+ * @typedef {readonly [string, string, (name: string, value: unknown) => unknown]} Field
  */
 
 /** @type {ReadonlyMap<string, readonly Field[]>} */
 const KINDS = new Map([
-  ["hello", [["protocol", "protocol", integer(1, 15)], ["model", "model", text], ["tables", "tables", text],
-    ["features", "features", texts]]],
+  [
+    "hello",
+    [
+      ["protocol", "protocol", integer(1, 15)],
+      ["model", "model", text],
+      ["tables", "tables", text],
+      ["features", "features", texts],
+    ],
+  ],
   ["disclosure", [["text", "text", text], ["reconstructed", "reconstructed", boolean]]],
-  ["media_config", [["fps_x10", "fpsX10", integer(0, 600)], ["bundle_ms", "bundleMs", integer(BUNDLE_MIN_MS, BUNDLE_MAX_MS)],
-    ["voice_frame_ms", "voiceFrameMs", integer(20, 120)], ["rung", "rung", integer(Rung.VOICE, Rung.VIDEO)]]],
+  [
+    "media_config",
+    [
+      ["fps_x10", "fpsX10", integer(0, 600)],
+      ["bundle_ms", "bundleMs", integer(BUNDLE_MIN_MS, BUNDLE_MAX_MS)],
+      ["voice_frame_ms", "voiceFrameMs", integer(20, 120)],
+      ["rung", "rung", integer(Rung.VOICE, Rung.VIDEO)],
+    ],
+  ],
   ["pin", [["rung", "rung", optionalRung]]],
   ["bye", [["reason", "reason", text]]],
 ]);
@@ -101,31 +114,31 @@ export function parseControl(payload) {
 
 /** @param {number} low @param {number} high */
 function integer(low, high) {
-  return (/** @type {string} */ name, /** @type {Value | undefined} */ value) => {
+  return (/** @type {string} */ name, /** @type {unknown} */ value) => {
     if (typeof value === "number" && value >= low && value <= high) return value;
     throw new MalformedMessage(`${name} must be an integer from ${low} to ${high}`);
   };
 }
 
-/** @param {string} name @param {Value | undefined} value */
+/** @param {string} name @param {unknown} value */
 function text(name, value) {
   if (typeof value === "string") return value;
   throw new MalformedMessage(`${name} must be a string`);
 }
 
-/** @param {string} name @param {Value | undefined} value */
+/** @param {string} name @param {unknown} value */
 function boolean(name, value) {
   if (typeof value === "boolean") return value;
   throw new MalformedMessage(`${name} must be true or false`);
 }
 
-/** @param {string} name @param {Value | undefined} value */
+/** @param {string} name @param {unknown} value */
 function texts(name, value) {
   if (Array.isArray(value)) return Object.freeze(value.map((item) => text(name, item)));
   throw new MalformedMessage(`${name} must be a list`);
 }
 
-/** @param {string} name @param {Value | undefined} value */
+/** @param {string} name @param {unknown} value */
 function optionalRung(name, value) {
   return value === null ? null : integer(Rung.VOICE, Rung.VIDEO)(name, value);
 }

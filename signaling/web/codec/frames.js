@@ -1,7 +1,8 @@
 /**
  * The values that cross every boundary of the codec: motion, voice, keyframes, outgoing messages (shared/frames.py).
  *
- * Must not import anything. Invariant: nobody writes to an object of these types, nor to the arrays inside, once it is made.
+ * Must not import anything. Invariant: nobody writes to an object of these types, nor to the arrays inside, once it
+ * is made.
  */
 
 /** The two data channels of a call (WebRTC, RFC 8831): unordered without retransmits, and ordered and reliable. */
@@ -14,8 +15,8 @@ export const Rung = Object.freeze({ VOICE: 0, MOTION: 1, THUMBNAIL: 2, VIDEO: 3 
 export const KeyframeFormat = Object.freeze({ AV1: 1 });
 
 /**
- * One frame's quantised motion code. mediaMs: capture time on the sender's media clock. keyframeId: the keyframe that the
- * motion is relative to (0..255). symbols: 46, see motionLayout.js.
+ * One frame's quantised motion code. mediaMs: capture time on the sender's media clock. keyframeId: the keyframe that
+ * the motion is relative to (0..255). symbols: 46, see motionLayout.js.
  * @typedef {Readonly<{mediaMs: number, keyframeId: number, symbols: Int16Array}>} MotionFrame
  */
 

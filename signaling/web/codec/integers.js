@@ -1,5 +1,6 @@
 /**
- * Integer arithmetic that JavaScript lacks: `%` there keeps the sign of its left side, and `Math.round` rounds halves up.
+ * Integer arithmetic that JavaScript lacks: `%` there keeps the sign of its left side, and `Math.round` rounds halves
+ * up.
  *
  * Must not import anything. Invariant: exact for integers below 2**53.
  */

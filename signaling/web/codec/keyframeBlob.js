@@ -1,8 +1,9 @@
 /**
  * A whole keyframe as bytes: what the parts of wire.js carry (shared/keyframe_blob.py).
  *
- * Must not import picture decoders: everything here happens before one sees the bytes. Invariant: `parseKeyframe` raises
- * `RemoteError`s only, and never returns a keyframe whose claims passed a limit. Format: PROTOCOL.md, section 6.
+ * Must not import picture decoders: everything here happens before one sees the bytes. Invariant: `parseKeyframe`
+ * raises `RemoteError`s only, and never returns a keyframe whose claims passed a limit. Format: PROTOCOL.md, section
+ * 6.
  */
 
 import { ByteReader, joinBytes, packUints } from "./byteReader.js";

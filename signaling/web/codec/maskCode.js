@@ -2,8 +2,8 @@
  * The person mask of a keyframe: 32 x 32 bits, row by row, each with an adaptive context of four neighbours
  * (shared/coding/mask_code.py).
  *
- * Must import the coding modules below it only. Invariant: decode(encode(mask)) equals mask; decoding codes exactly 1024
- * bits whatever the bytes are. Format: shared/coding/README.md, section 7.
+ * Must import the coding modules below it only. Invariant: decode(encode(mask)) equals mask; decoding codes exactly
+ * 1024 bits whatever the bytes are. Format: shared/coding/README.md, section 7.
  */
 
 import { UserError } from "./errors.js";

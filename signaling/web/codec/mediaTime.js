@@ -1,8 +1,10 @@
 /**
- * Media time on the wire: 24 bits of milliseconds, and sequence numbers of 16 bits, both wrapping (shared/media_time.py).
+ * Media time on the wire: 24 bits of milliseconds, and sequence numbers of 16 bits, both wrapping
+ * (shared/media_time.py).
  *
- * Must import limits and integers only. Invariant: `unwrap(wrap(t), near) === t` for every t closer to `near` than half a
- * turn (RFC 1982, serial number arithmetic). Unwrapped times are doubles: exact for the first 285 000 years of a call.
+ * Must import limits and integers only. Invariant: `unwrap(wrap(t), near) === t` for every t closer to `near` than
+ * half a turn (RFC 1982, serial number arithmetic). Unwrapped times are doubles: exact for the first 285 000 years of
+ * a call.
  */
 
 import { modulo } from "./integers.js";

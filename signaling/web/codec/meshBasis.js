@@ -1,10 +1,10 @@
 /**
- * The face mesh in few numbers, on the receiving side: the reference's own mesh from its shape code, and the driving mesh
- * from pose and expression (shared/coding/mesh_basis.py).
+ * The face mesh in few numbers, on the receiving side: the reference's own mesh from its shape code, and the driving
+ * mesh from pose and expression (shared/coding/mesh_basis.py).
  *
- * Must import the layout, the quantiser and the file reader only. Invariant: finite symbols give finite points. Sums are
- * taken in doubles and rounded once, Python's in single precision in an order of its own: points agree to 1e-5, not to the
- * last bit; no byte of the protocol depends on them here. Points are 468 x 2 numbers, x first, in -1..1.
+ * Must import the layout, the quantiser and the file reader only. Invariant: finite symbols give finite points. Sums
+ * are taken in doubles and rounded once, Python's in single precision in an order of its own: points agree to 1e-5,
+ * not to the last bit; no byte of the protocol depends on them here. Points are 468 x 2 numbers, x first, in -1..1.
  */
 
 import { UserError } from "./errors.js";
@@ -88,11 +88,12 @@ export function drivingPoints(reference, values, basis) {
  * @param {number} scale
  */
 function withOffset(points, coefficients, rows, scale) {
-  return Float64Array.from(points, (number, at) => {
-    let offset = 0;
-    for (let row = 0; row < coefficients.length; row += 1) offset += coefficients[row] * rows[row * NUMBERS + at];
-    return number + offset * scale;
-  });
+  const moved = new Float64Array(points);
+  for (let row = 0; row < coefficients.length; row += 1) {
+    const factor = coefficients[row] * scale;
+    for (let at = 0; at < NUMBERS; at += 1) moved[at] += factor * rows[row * NUMBERS + at];
+  }
+  return moved;
 }
 
 /** @param {Float64Array} points @param {Float32Array} affine @param {readonly [number, number]} center */
@@ -124,6 +125,11 @@ function centroid(points) {
  * @param {Float32Array} points
  */
 function meshWidth(points) {
-  const across = points.filter((_, at) => at % 2 === 0);
-  return Math.max(...across) - Math.min(...across) + WIDTH_MIN;
+  let left = Infinity;
+  let right = -Infinity;
+  for (let at = 0; at < NUMBERS; at += 2) {
+    left = Math.min(left, points[at]);
+    right = Math.max(right, points[at]);
+  }
+  return right - left + WIDTH_MIN;
 }

@@ -52,8 +52,8 @@ export function frameDistance(oneMs, otherMs) {
 }
 
 /**
- * Code the symbols of 1 to BUNDLE_MAX_MOTION_FRAMES frames. The bytes do not say how many frames they hold nor what they
- * were predicted from: the bundle's header does.
+ * Code the symbols of 1 to BUNDLE_MAX_MOTION_FRAMES frames. The bytes do not say how many frames they hold nor what
+ * they were predicted from: the bundle's header does.
  * @param {readonly Int16Array[]} frames
  * @param {Int16Array | null} base Symbols of a frame that the receiver is known to have; null: absolute.
  * @param {number} distance `frameDistance` between the base and the first frame.
@@ -84,8 +84,8 @@ export function encodeMotion(frames, base, distance, tables) {
  * @param {Int16Array | null} base Symbols of the frame that the bundle was predicted from; null: absolute.
  * @param {number} distance `frameDistance` between that frame and the bundle's first.
  * @param {CodingTables} tables
- * @throws {MalformedMessage} Bytes that `encodeMotion` could not have written. Bytes altered on the way may still decode,
- *   to other symbols (DTLS is what protects them).
+ * @throws {MalformedMessage} Bytes that `encodeMotion` could not have written. Bytes altered on the way may still
+ *   decode, to other symbols (DTLS is what protects them).
  */
 export function decodeMotion(data, count, base, distance, tables) {
   if (!(count >= 1 && count <= BUNDLE_MAX_MOTION_FRAMES)) {

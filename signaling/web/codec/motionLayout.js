@@ -1,8 +1,8 @@
 /**
  * Where each number of the motion code, shape code and anchors stands (shared/coding/motion_layout.py).
  *
- * Must not import anything. Invariant: the order and the counts here *are* the bitstream; changing them is a new protocol
- * version.
+ * Must not import anything. Invariant: the order and the counts here *are* the bitstream; changing them is a new
+ * protocol version.
  */
 
 export const MESH_POINTS = 468;
@@ -17,8 +17,9 @@ export const SHAPE_SYMBOLS = AFFINE + SHAPE_COEFFICIENTS;
 export const MASK_SIDE = 32;
 
 /**
- * One frame's motion code in real numbers, relative to its reference. affine: 6, (a, b, tx, c, d, ty) in -1..1 picture
- * coordinates. expression: 16. keypoints: 8 x 2 (x first), difference to the reference's keypoints. codes: 8, difference.
+ * One frame's motion code in real numbers, relative to its reference. affine: 6, (a, b, tx, c, d, ty) in -1..1
+ * picture coordinates. expression: 16. keypoints: 8 x 2 (x first), difference to the reference's keypoints. codes: 8,
+ * difference.
  * @typedef {Readonly<{affine: Float32Array, expression: Float32Array, keypoints: Float32Array,
  *   codes: Float32Array}>} MotionValues
  */

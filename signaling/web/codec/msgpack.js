@@ -31,8 +31,9 @@ export class Extension {
 }
 
 /**
- * Integers beyond 2**53 lose their last digits; no field of a control message allows any that large.
- * @typedef {null | boolean | number | string | Uint8Array | Float | Extension | Value[] | Map<string, Value>} Value
+ * What is inside of arrays and maps is of this type too. Integers beyond 2**53 lose their last digits; no field of a
+ * control message allows any that large.
+ * @typedef {null | boolean | number | string | Uint8Array | Float | Extension | unknown[] | Map<string, unknown>} Value
  */
 
 /**
@@ -66,7 +67,7 @@ function readLong(reader, head, depth) {
     case 0xc0: return null;
     case 0xc2: return false;
     case 0xc3: return true;
-    case 0xc4: case 0xc5: case 0xc6: return reader.take(size(reader.uint(1 << (head - 0xc4)), CONTROL_MAX_STRING_BYTES));
+    case 0xc4: case 0xc5: case 0xc6: return readBinary(reader, reader.uint(1 << (head - 0xc4)));
     case 0xc7: case 0xc8: case 0xc9: return readExtension(reader, reader.uint(1 << (head - 0xc7)));
     case 0xca: return new Float(viewOf(reader, 4).getFloat32(0));
     case 0xcb: return new Float(viewOf(reader, 8).getFloat64(0));
@@ -96,8 +97,13 @@ function size(count, most) {
 }
 
 /** @param {ByteReader} reader @param {number} sizeBytes */
+function readBinary(reader, sizeBytes) {
+  return reader.take(size(sizeBytes, CONTROL_MAX_STRING_BYTES));
+}
+
+/** @param {ByteReader} reader @param {number} sizeBytes */
 function readText(reader, sizeBytes) {
-  const bytes = reader.take(size(sizeBytes, CONTROL_MAX_STRING_BYTES));
+  const bytes = readBinary(reader, sizeBytes);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -114,7 +120,7 @@ function readExtension(reader, sizeBytes) {
 
 /** @param {ByteReader} reader @param {number} count @param {number} depth */
 function readArray(reader, count, depth) {
-  /** @type {Value[]} */
+  /** @type {unknown[]} */
   const items = [];
   const inside = deeper(depth);
   for (let left = size(count, CONTROL_MAX_ITEMS); left > 0; left -= 1) items.push(readValue(reader, inside));
@@ -123,7 +129,7 @@ function readArray(reader, count, depth) {
 
 /** @param {ByteReader} reader @param {number} count @param {number} depth */
 function readMap(reader, count, depth) {
-  /** @type {Map<string, Value>} */
+  /** @type {Map<string, unknown>} */
   const map = new Map();
   const inside = deeper(depth);
   for (let left = size(count, CONTROL_MAX_ITEMS); left > 0; left -= 1) {

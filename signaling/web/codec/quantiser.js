@@ -1,8 +1,8 @@
 /**
  * Real numbers to symbols and back: uniform steps, rounded half up, clamped (shared/coding/quantiser.py).
  *
- * Must import errors and the tables' types only. Invariant: `quantise` raises on numbers that are not finite, `dequantise`
- * always returns finite numbers inside the plan's range; both compute in doubles, as Python does.
+ * Must import errors and the tables' types only. Invariant: `quantise` raises on numbers that are not finite,
+ * `dequantise` always returns finite numbers inside the plan's range; both compute in doubles, as Python does.
  */
 
 import { UserError } from "./errors.js";
@@ -17,8 +17,8 @@ const HYSTERESIS = 0.2;
  * Symbols of as many values: floor(value / step + 0.5), clamped to the plan's range.
  * @param {ArrayLike<number>} values
  * @param {SymbolPlan} plan
- * @param {Int16Array | null} previous Symbols of the frame before, relative to the same keyframe: kept where the value is
- *   still within 0.5 + HYSTERESIS steps of them. Only the sender knows about it.
+ * @param {Int16Array | null} previous Symbols of the frame before, relative to the same keyframe: kept where the
+ *   value is still within 0.5 + HYSTERESIS steps of them. Only the sender knows about it.
  * @throws {UserError} NaN, infinities, or not as many values as the plan has.
  */
 export function quantise(values, plan, previous = null) {

@@ -1,9 +1,9 @@
 /**
  * Range coder: integers in, bytes out, the same bytes as shared/coding/range_coder.py.
  *
- * Must import errors only. Invariant: only integers, every intermediate value below 2**41, so doubles hold them exactly.
- * Bit operators cut to 32 bits: they are used only where both sides fit, with `>>> 0` where the sign bit may be set;
- * everything wider is multiplied and divided. Format: shared/coding/README.md, section 2.
+ * Must import errors only. Invariant: only integers, every intermediate value below 2**41, so doubles hold them
+ * exactly. Bit operators cut to 32 bits: they are used only where both sides fit, with `>>> 0` where the sign bit may
+ * be set; everything wider is multiplied and divided. Format: shared/coding/README.md, section 2.
  */
 
 import { MalformedMessage, UserError } from "./errors.js";

@@ -1,5 +1,6 @@
 /**
- * Reads a safetensors file of half-precision arrays: 8 bytes of header size (little-endian), a JSON header, the numbers.
+ * Reads a safetensors file of half-precision arrays: 8 bytes of header size (little-endian), a JSON header, the
+ * numbers.
  *
  * Must import errors only. Invariant: every array it returns has as many numbers as its shape says, all of them finite.
  */

@@ -2,8 +2,8 @@
  * What a keyframe carries beside its picture: the shape code (70 symbols) and the anchors (24), coded as they are
  * (shared/coding/shape_code.py). Which of the two it is, the plan says: `tables.shape` or `tables.anchors`.
  *
- * Must import the coding modules below it only. Invariant: as for the motion code; each decodes alone, with no state from
- * before. Format: shared/coding/README.md, section 6.
+ * Must import the coding modules below it only. Invariant: as for the motion code; each decodes alone, with no state
+ * from before. Format: shared/coding/README.md, section 6.
  */
 
 import { clamp } from "./integers.js";

@@ -19,16 +19,16 @@ const MASK_CONTEXTS = 16;
 const LOW_BITS_MAX = 5;
 
 /**
- * How `size` numbers become as many symbols. step: value = symbol * step. minimum, maximum: symbols outside are clamped.
- * absolute: rung of the ladder when a symbol is coded as it is.
+ * How `size` numbers become as many symbols. step: value = symbol * step. minimum, maximum: symbols outside are
+ * clamped. absolute: rung of the ladder when a symbol is coded as it is.
  * @typedef {Readonly<{size: number, step: readonly number[], minimum: readonly number[], maximum: readonly number[],
  *   absolute: readonly number[]}>} SymbolPlan
  */
 
 /**
- * How motion differences are coded. distanceLimits: upper end, in frames of 40 ms, of every distance class but the last.
- * rungs: 46 for each class. activityShifts: rungs added to all of a bundle, one per activity. activityCdf: table of the
- * activity. activityCosts: its price in 1/256 bit.
+ * How motion differences are coded. distanceLimits: upper end, in frames of 40 ms, of every distance class but the
+ * last. rungs: 46 for each class. activityShifts: rungs added to all of a bundle, one per activity. activityCdf:
+ * table of the activity. activityCosts: its price in 1/256 bit.
  * @typedef {Readonly<{distanceLimits: readonly number[], rungs: readonly (readonly number[])[],
  *   activityShifts: readonly number[], activityCdf: readonly number[], activityCosts: readonly number[]}>} DeltaPlan
  */
@@ -98,7 +98,8 @@ function ladderOf(rows) {
 /** @param {any} fields @param {string} name @param {number} size @param {number} rungs @returns {SymbolPlan} */
 function symbolPlan(fields, name, size, rungs) {
   const step = Object.freeze(Array.from(fields.step, Number));
-  check(step.length === size && step.every((one) => Number.isFinite(one) && one > 0), `${name}.step is not ${size} steps`);
+  const steps = step.length === size && step.every((one) => Number.isFinite(one) && one > 0);
+  check(steps, `${name}.step is not ${size} steps`);
   const minimum = integers(fields.minimum, size);
   const maximum = integers(fields.maximum, size);
   const bounded = within(minimum, -MOTION_SYMBOL_MAX, 0) && within(maximum, 0, MOTION_SYMBOL_MAX);

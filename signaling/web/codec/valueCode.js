@@ -1,9 +1,10 @@
 /**
- * One signed integer with one rung of the ladder of scales: table symbol, escape, raw low bits (shared/coding/value_code.py).
+ * One signed integer with one rung of the ladder of scales: table symbol, escape, raw low bits
+ * (shared/coding/value_code.py).
  *
- * Must import the range coder, errors and limits only. Invariant: every value of -MOTION_DELTA_MAX..MOTION_DELTA_MAX can
- * be coded with every rung, and decoding takes at most five steps whatever the bytes are. All numbers are small, so 32-bit
- * operators are exact; `>>` rounds down also for negative ones. Format: shared/coding/README.md, section 4.
+ * Must import the range coder, errors and limits only. Invariant: every value of -MOTION_DELTA_MAX..MOTION_DELTA_MAX
+ * can be coded with every rung, and decoding takes at most five steps whatever the bytes are. All numbers are small,
+ * so 32-bit operators are exact; `>>` rounds down also for negative ones. Format: shared/coding/README.md, section 4.
  */
 
 import { MalformedMessage, UserError } from "./errors.js";

@@ -1,9 +1,10 @@
 /**
- * Messages of the two data channels as bytes: bundles, keyframe parts, acknowledgements, control frames (shared/wire.py).
+ * Messages of the two data channels as bytes: bundles, keyframe parts, acknowledgements, control frames
+ * (shared/wire.py).
  *
  * `shared/PROTOCOL.md` is the specification; `tests/golden/wire` holds its examples. Must not import coders, state
- * machines or clocks. Invariant: `parse` raises `RemoteError`s only, and `messageBytes(parse(data))` equals data for every
- * message this module wrote. Byte strings in parsed messages are views into the message.
+ * machines or clocks. Invariant: `parse` raises `RemoteError`s only, and `messageBytes(parse(data))` equals data for
+ * every message this module wrote. Byte strings in parsed messages are views into the message.
  */
 
 import { ByteReader, joinBytes, packUints } from "./byteReader.js";

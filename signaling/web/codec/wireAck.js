@@ -27,16 +27,16 @@ const REPORT = 0x80;
  */
 
 /**
- * What arrived. highestSeq: newest bundle. history: bit i set (of 32) = bundle highestSeq - 1 - i was received and decoded.
- * ageMs: time from the newest bundle's arrival to this report. jitterMs: interarrival jitter (RFC 3550, section 6.4.1).
- * Writing saturates both, at 65535 and 255.
+ * What arrived. highestSeq: newest bundle. history: bit i set (of 32) = bundle highestSeq - 1 - i was received and
+ * decoded. ageMs: time from the newest bundle's arrival to this report. jitterMs: interarrival jitter (RFC 3550,
+ * section 6.4.1). Writing saturates both, at 65535 and 255.
  * @typedef {Readonly<{highestSeq: number, history: number, ageMs: number, jitterMs: number}>} BundleReport
  */
 
 /**
  * What one end has received from the other. newestMotionMs: wrapped time of the newest decoded motion frame.
- * keyframesHeld: ids in the gallery, oldest first. wantsKeyframe: please choose a new reference. basesLost: forget every
- * acknowledged frame, code absolute.
+ * keyframesHeld: ids in the gallery, oldest first. wantsKeyframe: please choose a new reference. basesLost: forget
+ * every acknowledged frame, code absolute.
  * @typedef {Readonly<{type: "Ack", report: BundleReport | null, newestMotionMs: number | null,
  *   keyframesHeld: readonly number[], request: PartRequest | null, wantsKeyframe: boolean, basesLost: boolean}>} Ack
  */

@@ -1,8 +1,8 @@
 /**
  * The bundle: voice and motion of the last 40 to 200 ms, perhaps with an acknowledgement (shared/wire.py).
  *
- * Must not import coders, state machines or clocks. Invariant: `parseBundle` raises `MalformedMessage` only. Media times
- * in it are wrapped (24 bits). Format: PROTOCOL.md, section 4.
+ * Must not import coders, state machines or clocks. Invariant: `parseBundle` raises `MalformedMessage` only. Media
+ * times in it are wrapped (24 bits). Format: PROTOCOL.md, section 4.
  */
 
 import { joinBytes, packUints } from "./byteReader.js";
@@ -34,16 +34,16 @@ const MOTION_OFFSET_MIN_MS = -512;
 const MOTION_OFFSET_MAX_MS = 511;
 
 /**
- * A run of equally spaced motion frames of one keyframe. mediaMs: wrapped time of the first frame. stepMs: 20, 40, 80 or
- * 160. count: 1 to 8 frames. baseDistanceMs: the prediction base's distance before mediaMs (multiple of 20, 0: absolute).
- * coded: range-coded symbols.
- * @typedef {Readonly<{type: "MotionSection", keyframeId: number, mediaMs: number, stepMs: number, count: number,
+ * A run of equally spaced motion frames of one keyframe. mediaMs: wrapped time of the first frame. stepMs: 20, 40, 80
+ * or 160. count: 1 to 8 frames. baseDistanceMs: the prediction base's distance before mediaMs (multiple of 20, 0:
+ * absolute). coded: range-coded symbols.
+ * @typedef {Readonly<{keyframeId: number, mediaMs: number, stepMs: number, count: number,
  *   baseDistanceMs: number, coded: Uint8Array}>} MotionSection
  */
 
 /**
- * seq: 0..65535, one more for each bundle sent. Voice packets carry wrapped media times, in order, apart by whole gaps of
- * 20 ms (0..7). At least voice or motion is there.
+ * seq: 0..65535, one more for each bundle sent. Voice packets carry wrapped media times, in order, apart by whole
+ * gaps of 20 ms (0..7). At least voice or motion is there.
  * @typedef {Readonly<{type: "Bundle", seq: number, voice: readonly VoicePacket[], motion: readonly MotionSection[],
  *   ack: Ack | null}>} Bundle
  */
@@ -180,7 +180,7 @@ function parseMotion(reader, bundleMs) {
     const mediaMs = wrapMs(bundleMs + (timing & 0x3ff) + MOTION_OFFSET_MIN_MS);
     const stepMs = MOTION_STEPS_MS[(timing >> 10) & 3];
     const coded = more ? reader.take(reader.uint(2)) : reader.rest();
-    sections.push(Object.freeze({ type: "MotionSection", keyframeId, mediaMs, stepMs, count, baseDistanceMs, coded }));
+    sections.push(Object.freeze({ keyframeId, mediaMs, stepMs, count, baseDistanceMs, coded }));
   }
   return Object.freeze(sections);
 }

@@ -98,5 +98,7 @@ def test_a_reference_of_another_backend_is_refused(tmp_path: Path) -> None:
         made(open_onnx, tmp_path).render(ReferenceState(), motion())
 
 
-def test_weights_are_named_by_their_size() -> None:
-    assert weight_names("nano") == ("nano/encode_reference.onnx", "nano/render.onnx")
+def test_weights_are_named_by_their_size_and_int8_is_taken_where_there_is_one() -> None:
+    plain = ("nano/encode_reference.onnx", "nano/render.onnx")
+    assert weight_names("nano", plain) == plain
+    assert weight_names("nano", [*plain, "nano/render.int8.onnx"]) == (plain[0], "nano/render.int8.onnx")

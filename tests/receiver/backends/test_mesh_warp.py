@@ -6,6 +6,7 @@ import pytest
 from receiver.backends.base import ReferenceState
 from receiver.backends.mesh_warp import GRID_SIDE, MeshWarpBackend, mesh_flow
 from shared.coding.mesh_basis import default_basis
+from shared.limits import COORDINATE_MAX
 from tests.receiver.backends.faces import motion, reference
 
 
@@ -43,6 +44,22 @@ def test_the_flow_fades_to_zero_away_from_the_face() -> None:
     points = default_basis().mean * 0.3
     flow = mesh_flow(points + np.float32(0.1), points)
     assert np.abs(flow[0]).max() == 0 and np.abs(flow[32, 32] - 0.1).max() < 1e-4
+
+
+def test_a_landmark_is_moved_as_far_as_the_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+
+    def watched(points: np.ndarray, driving: np.ndarray) -> np.ndarray:
+        seen.append(driving)
+        return mesh_flow(points, driving)
+
+    monkeypatch.setattr("receiver.backends.mesh_warp.mesh_flow", watched)
+    face = reference()
+    backend, furthest = MeshWarpBackend(), float(face.points[:, 0].max())
+    for past in (0.0, 0.01):
+        backend.render(backend.encode_reference(face), motion(COORDINATE_MAX - furthest + past))
+    at_limit, past_limit = (float(driving[:, 0].max()) for driving in seen)
+    assert at_limit == pytest.approx(COORDINATE_MAX, abs=1e-5) and past_limit == COORDINATE_MAX
 
 
 def test_wild_motion_still_gives_a_picture() -> None:

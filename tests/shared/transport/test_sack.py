@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.frames import Channel
-from shared.limits import MESSAGE_MAX_BYTES, SACK_DELAY_MS
+from shared.limits import MESSAGE_MAX_BYTES, SACK_DELAY_MS, SACK_EVERY_PACKETS
 from shared.transport.impairments import Impairment, PatternLoss
 from shared.transport.udp_proxy import UdpProxy
 from shared.transport.webrtc import WebRtcConfig
@@ -50,6 +50,19 @@ async def test_a_single_message_is_acknowledged_within_the_delay() -> None:
         await asyncio.sleep(SACK_DELAY_MS / 2000)
         assert a.counter.snapshot().reverse_packets == before
         await until(lambda: a.counter.snapshot().reverse_packets > before, SACK_DELAY_MS / 1000)
+
+
+async def test_one_packet_less_than_the_limit_waits_and_the_next_is_acknowledged_at_once() -> None:
+    async with webrtc_pair() as (a, b), collected(b):
+        await asyncio.sleep(0.05)
+        before = a.counter.snapshot().reverse_packets
+        for _ in range(SACK_EVERY_PACKETS - 1):
+            await send_chunk(a, data_chunk(a, b"x", flags=FIRST_AND_LAST | UNORDERED))
+        await asyncio.sleep(SACK_DELAY_MS / 4000)
+        assert a.counter.snapshot().reverse_packets == before
+        await send_chunk(a, data_chunk(a, b"x", flags=FIRST_AND_LAST | UNORDERED))
+        await asyncio.sleep(SACK_DELAY_MS / 4000)
+        assert a.counter.snapshot().reverse_packets == before + 1
 
 
 async def test_an_acknowledgement_rides_on_data_that_leaves_anyway() -> None:

@@ -11,12 +11,20 @@ import pytest
 
 from shared.errors import LimitExceeded, MalformedMessage, RemoteError, UserError
 from shared.frames import Channel
-from shared.limits import CTL_OUTBOX_MAX_BYTES, MESSAGE_MAX_BYTES, RT_OUTBOX_MAX_BYTES, SDP_MAX_CANDIDATES
+from shared.limits import (
+    CTL_OUTBOX_MAX_BYTES,
+    MESSAGE_MAX_BYTES,
+    RT_OUTBOX_MAX_BYTES,
+    SDP_MAX_CANDIDATES,
+    TRANSPORT_CLOSE_DRAIN_MS,
+    TRANSPORT_OPEN_TIMEOUT_S,
+)
 from shared.signaling_messages import IceServer
 from shared.transport import webrtc
 from shared.transport.base import TransportClosed, TransportState
 from shared.transport.impairments import Blackout, Impairment, RandomLoss
 from shared.transport.udp_proxy import UdpProxy
+from shared.transport.virtual_time import run_virtual
 from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
 from tests.shared.transport.pairs import collected, ctl, rt, until, webrtc_pair
 
@@ -219,6 +227,34 @@ async def test_waiting_for_a_peer_that_never_answers_ends_with_the_timeout() -> 
     with pytest.raises(TransportClosed, match=r"within 0\.1 s"):
         await transport.wait_open(0.1)
     await transport.close()
+
+
+def test_a_peer_that_never_comes_is_waited_for_as_long_as_the_limit() -> None:
+    async def main() -> float:
+        transport = WebRtcTransport()
+        loop = asyncio.get_running_loop()
+        waiting = asyncio.ensure_future(transport.wait_open())
+        await asyncio.sleep(TRANSPORT_OPEN_TIMEOUT_S - 0.001)
+        assert not waiting.done()
+        with pytest.raises(TransportClosed, match="no connection"):
+            await waiting
+        ended_s = loop.time()
+        await transport.close()
+        return ended_s
+
+    assert run_virtual(main()) == pytest.approx(TRANSPORT_OPEN_TIMEOUT_S, abs=0.002)
+
+
+async def test_a_last_control_message_that_nobody_acknowledges_holds_up_a_close_for_its_limit_only() -> None:
+    proxy = UdpProxy()
+    loop = asyncio.get_running_loop()
+    async with webrtc_pair(proxy=proxy) as (a, _):
+        proxy.restart(Impairment(loss=RandomLoss(1)), Impairment(loss=RandomLoss(1)))
+        await a.send(ctl(b"bye"))
+        start_s = loop.time()
+        await a.close()
+        drained_s = loop.time() - start_s
+    assert TRANSPORT_CLOSE_DRAIN_MS / 1000 <= drained_s < TRANSPORT_CLOSE_DRAIN_MS / 1000 + 1
 
 
 async def test_a_killed_peer_is_noticed_by_the_idle_timeout() -> None:

@@ -1,0 +1,35 @@
+/**
+ * What the playout hands to a renderer and to a voice decoder (shared/core/due.py). Frozen values, no behaviour.
+ *
+ * Must not import anything but types.
+ */
+
+/** @import { VoicePacket } from "./frames.js" */
+/** @import { MotionValues } from "./motionLayout.js" */
+
+/**
+ * How a due picture came to be. FRESH: a pose of exactly this media time was received. INTERPOLATED: between two
+ * received poses. HELD: the last pose, because no later one is here. WAITING: no keyframe yet, nothing to show.
+ */
+export const PictureState = Object.freeze({
+  FRESH: /** @type {const} */ ("fresh"),
+  INTERPOLATED: /** @type {const} */ ("interpolated"),
+  HELD: /** @type {const} */ ("held"),
+  WAITING: /** @type {const} */ ("waiting"),
+});
+
+/**
+ * A picture to show at local time dueUs, at mediaMs on the media clock. keyframeId, values: which reference and how
+ * to move it; both null while WAITING. poseAgeMs: mediaMs minus the time of the newest received pose that values rest
+ * on (0 when FRESH).
+ * @typedef {Readonly<{mediaMs: number, dueUs: number, state: "fresh" | "interpolated" | "held" | "waiting",
+ *   keyframeId: number | null, values: MotionValues | null, poseAgeMs: number}>} PictureDue
+ */
+
+/**
+ * Voice to play from local time dueUs for durationMs. Each follows the one before without a gap in local time. packet:
+ * what to decode, null: conceal. stretch: concealment that lets no media time pass, because the playout delay grows; a
+ * recording on the media clock leaves it out.
+ * @typedef {Readonly<{mediaMs: number, dueUs: number, durationMs: number, packet: VoicePacket | null,
+ *   stretch: boolean}>} VoiceDue
+ */
