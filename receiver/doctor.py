@@ -96,7 +96,7 @@ def measure(backend: Backend) -> Finding:
         times_ms.append((time.perf_counter() - start_s) * 1000)
     median_ms = statistics.median(times_ms[_WARM_UP:])
     detail = f"{median_ms:.1f} ms a picture (25 fps allow {_FRAME_MS:.0f}), {keyframe_ms:.0f} ms a keyframe"
-    remedy = "" if median_ms < _FRAME_MS else "close other programs, give more --threads, or --size nano"
+    remedy = "" if median_ms < _FRAME_MS else "close other programs, or give more --threads"
     return Finding("speed", detail, remedy)
 
 

@@ -23,6 +23,8 @@ from signaling.security_headers import add_security_headers
 from signaling.service import CLOSE_TIMEOUT_S, HEARTBEAT_S, SignalingService
 
 WEB_FOLDER: Final = Path(__file__).parent / "web"
+PAGE_FOLDERS: Final = ("codec",)
+"""What of the web folder is served; its tools (node_modules, package.json) are not anybody's business."""
 PAGE_MISSING: Final = (
     "The web page is not part of this installation. The signaling service itself is running at /ws."
 )
@@ -92,8 +94,9 @@ def _add_page(app: web.Application, web_folder: Path) -> None:
         return web.FileResponse(index)
 
     app.router.add_get("/", page)
-    if web_folder.is_dir():
-        app.router.add_static("/", web_folder)
+    for name in PAGE_FOLDERS:
+        if (web_folder / name).is_dir():
+            app.router.add_static(f"/{name}", web_folder / name)
 
 
 async def _socket(request: web.Request, service: SignalingService) -> web.StreamResponse:

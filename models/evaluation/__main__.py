@@ -74,7 +74,9 @@ class Evaluation:
         self._backend = choose_backend(options.backend, options.size, options.threads)
         self._warp = choose_backend("mesh-warp", options.size, options.threads)
         self._tools: Tools = load_tools(load_vgg(None, threads=options.threads))
-        self._settings = {name: str(value) for name, value in vars(options).items() if name not in ("clips", "out")}
+        self._settings = {
+            name: str(value) for name, value in vars(options).items() if name not in ("clips", "out")
+        }
         self._clips = _resumed(options.out, asdict(self._backend.model), self._settings)
 
     def run(self, clips: list[Clip]) -> int:
@@ -138,9 +140,13 @@ def _resumed(path: Path, model: dict[str, str], settings: dict[str, str]) -> lis
         same = before["model"] == model and _comparable(before["settings"]) == _comparable(settings)
         rows = list(before["clips"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be continued ({type(error).__name__}: {error}). Name another --out.") from error
+        raise UserError(
+            f"{path} cannot be continued ({type(error).__name__}: {error}). Name another --out."
+        ) from error
     if not same:
-        raise UserError(f"{path} holds results of other weights or other settings. Name another --out, or remove it.")
+        raise UserError(
+            f"{path} holds results of other weights or other settings. Name another --out, or remove it."
+        )
     return rows
 
 

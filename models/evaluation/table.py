@@ -1,6 +1,6 @@
 """Prints an evaluation as the tables of the documentation: means of every arm, and every clip beside its rivals.
 
-    python -m models.evaluation.table models/evaluation/results/lite.json
+python -m models.evaluation.table models/evaluation/results/lite.json
 """
 
 import argparse
@@ -25,8 +25,14 @@ def means(result: dict[str, Any]) -> str:
     mean = result["mean"]
     rows = []
     for arm in (arm for arm in ARMS if arm in mean):
-        rate = mean["payload_kbps"]["motion"] if arm in ("rebuilt", "mesh_warp") else mean[arm].get("payload_kbps", 0.0)
-        rows.append([arm, f"{rate:.1f}", *(_number(mean[arm].get(name), digits) for name, digits in MEASURES)])
+        rate = (
+            mean["payload_kbps"]["motion"]
+            if arm in ("rebuilt", "mesh_warp")
+            else mean[arm].get("payload_kbps", 0.0)
+        )
+        rows.append(
+            [arm, f"{rate:.1f}", *(_number(mean[arm].get(name), digits) for name, digits in MEASURES)]
+        )
     return table(["arm", "kbit/s", *(name for name, _ in MEASURES)], rows)
 
 
@@ -49,10 +55,14 @@ def _number(value: float | None, digits: int) -> str:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.evaluation.table", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m models.evaluation.table", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("file", type=Path)
     result = json.loads(parser.parse_args().file.read_text())
-    print(f"{result['model']['name']}, {len(result['clips'])} clips, commit {result['commit']}, {result['machine']}\n")
+    print(
+        f"{result['model']['name']}, {len(result['clips'])} clips, commit {result['commit']}, {result['machine']}\n"
+    )
     print(means(result), "\n", clips(result), sep="\n")
 
 

@@ -57,7 +57,9 @@ def _export(options: argparse.Namespace) -> None:
                 (options.out / name).parent.mkdir(exist_ok=True)
                 (Path(folder) / name).replace(options.out / name)
     except OSError as error:
-        raise UserError(f"The export could not be written to {options.out} ({error}). Free some disk space.") from error
+        raise UserError(
+            f"The export could not be written to {options.out} ({error}). Free some disk space."
+        ) from error
     small = f"{codec.renderer.size.name}/render.int8.onnx"
     if small not in made:
         # A copy of the weights before would be preferred to what was just exported.

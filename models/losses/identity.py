@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from models.networks.reference import ReferenceEncoder
 
 
-def identity_consistency(encoder: ReferenceEncoder, rebuilt: Tensor, mask: Tensor, identity: Tensor) -> Tensor:
+def identity_consistency(
+    encoder: ReferenceEncoder, rebuilt: Tensor, mask: Tensor, identity: Tensor
+) -> Tensor:
     """Return the mean of 1 - cosine between identity codes, 0..2.
 
     rebuilt (B, 3, 256, 256) in 0..1, mask (B, 1, 32, 32) of the rebuilt picture, identity (B, 64) of its reference.

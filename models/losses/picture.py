@@ -39,7 +39,8 @@ def temporal_warped(rebuilt: Tensor, original: Tensor, points: Tensor, consecuti
     flow, nearness = base_flow(points[:, :-1].flatten(0, 1), points[:, 1:].flatten(0, 1))
     face = resize(torch.clamp(1 - FACE_RIM * (1 - nearness), 0.0, 1.0), rebuilt.shape[-1])
     changes = [
-        x[:, 1:].flatten(0, 1) - warp(x[:, :-1].flatten(0, 1), flow) for x in (rebuilt.float(), original.float())
+        x[:, 1:].flatten(0, 1) - warp(x[:, :-1].flatten(0, 1), flow)
+        for x in (rebuilt.float(), original.float())
     ]
     weight = consecutive[:, 0].repeat_interleave(points.shape[1] - 1)
     return (regional(changes[0], changes[1], face) * weight).sum() / (weight.sum() + 1e-6)

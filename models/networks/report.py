@@ -2,7 +2,8 @@
 
     python -m models.networks.report
 
-MACs are half of what torch's FlopCounterMode counts (convolutions and matrix products; warps, activations and resizes are not in it).
+MACs are half of what torch's FlopCounterMode counts: convolutions and matrix products, the mesh maps' included; warps,
+activations and resizes are not in it.
 """
 
 import torch
@@ -34,7 +35,12 @@ def macs(function: nn.Module, *inputs: object) -> int:
 
 def driving() -> Driving:
     """Return one frame's inputs, voice and thumbnail included."""
-    points, keypoints, codes, one = torch.zeros(1, 468, 2), torch.zeros(1, KEYPOINTS, 2), torch.zeros(1, CODES), torch.ones(1, 1)
+    points, keypoints, codes, one = (
+        torch.zeros(1, 468, 2),
+        torch.zeros(1, KEYPOINTS, 2),
+        torch.zeros(1, CODES),
+        torch.ones(1, 1),
+    )
     return Driving(points, points, keypoints, keypoints, codes, codes, torch.zeros(1, VOICE), one,
                    torch.zeros(1, 3, 64, 64), one)  # fmt: skip
 
@@ -42,7 +48,11 @@ def driving() -> Driving:
 def analyser_row() -> tuple[str, str, int, int]:
     """Return name, when it runs, parameters and MACs of the sender's network."""
     analyser = Analyser().eval()
-    inputs: tuple[Tensor, ...] = (torch.zeros(1, 3, 256, 256), torch.zeros(1, 468, 2), torch.zeros(1, 1, 64, 64))
+    inputs: tuple[Tensor, ...] = (
+        torch.zeros(1, 3, 256, 256),
+        torch.zeros(1, 468, 2),
+        torch.zeros(1, 1, 64, 64),
+    )
     return "analyser", "sender, every frame", parameters(analyser), macs(analyser, *inputs)
 
 
@@ -61,10 +71,18 @@ def renderer_rows(size: Size) -> list[tuple[str, str, int, int]]:
     motion = renderer.motion(reference, driving())
     parts = (
         ("reference encoder", "once a keyframe", renderer.reference, (image, mask)),
-        ("dense motion", "every frame", renderer.dense_motion, (reference.picture, reference.motion, driving())),
+        (
+            "dense motion",
+            "every frame",
+            renderer.dense_motion,
+            (reference.picture, reference.motion, driving()),
+        ),
         ("generator", "every frame", renderer.generator, (reference, motion, driving())),
     )
-    return [(f"{size.name}: {name}", when, parameters(part), macs(part, *given)) for name, when, part, given in parts]
+    return [
+        (f"{size.name}: {name}", when, parameters(part), macs(part, *given))
+        for name, when, part, given in parts
+    ]
 
 
 def main() -> None:

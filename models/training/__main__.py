@@ -1,16 +1,16 @@
 """Training, top to bottom.
 
     python -m models.training --cache DIR --out DIR [--config FILE.yaml] [--minutes N] [--device auto] [--resume]
+                              [--workers N] [--profile]
 
 Ctrl-C at any moment writes a checkpoint; `--resume` goes on from it with the same samples in the same order.
 """
 
 import argparse
-import csv
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,21 @@ from torch import Tensor
 
 from models.losses.perceptual import Vgg19, default_vgg_path
 from models.networks.codec import Codec
+from models.training.adversary import Adversary, wants_adversary
 from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict
-from models.training.dataset import open_cache
-from models.training.samples import Batch, Sampler
+from models.training.clock import StageClock
+from models.training.dataset import open_cache, open_stills
+from models.training.loader import prefetched
+from models.training.report import Reporter, append_row
+from models.training.samples import Sampler
 from models.training.settings import Settings, read_settings
-from models.training.step import Step, to_tensors
+from models.training.step import Step, repeat, to_tensors
 from models.training.validation import Validation
 from shared.errors import UserError
 
 CHECKPOINT_S = 120
+WARM_STEPS = 3
+"""Steps that a profile leaves out: memory and kernels are set up in them."""
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -45,6 +51,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--validate-minutes", type=float, default=5.0, help="time between validations (default 5)"
     )
+    parser.add_argument("--workers", type=int, default=1, help="threads that prepare batches (default 1)")
+    parser.add_argument("--profile", action="store_true", help="say at the end where a step's time went")
     parser.add_argument(
         "--vgg", type=Path, default=default_vgg_path(), help="VGG19 weights for the perceptual loss"
     )
@@ -86,11 +94,17 @@ class Run:
             trained, lr=self.settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
         clips = open_cache(options.cache)
-        self.sampler = Sampler([clip for clip in clips if clip.split == "train"], self.settings)
+        self.sampler = Sampler(
+            [clip for clip in clips if clip.split == "train"], self.settings, open_stills(options.cache)
+        )
         vgg = _load_vgg(options.vgg, self.device)
         teacher = load_codec(Path(self.settings.teacher)).to(self.device) if self.settings.teacher else None
-        self.step = Step(self.settings, vgg, teacher)
+        self.adversary = Adversary(self.settings, self.device) if wants_adversary(self.settings) else None
+        exact = options.profile and self.device.type == "cuda"
+        self.clock = StageClock(torch.cuda.synchronize if exact else None)
+        self.step = Step(self.settings, vgg, teacher, self.adversary, self.clock)
         self.validation = Validation([clip for clip in clips if clip.split == "val"], vgg, options.out)
+        self.reporter = Reporter(self.settings, options.out, options.minutes)
         self.progress = Progress()
         self.stop = False
         if options.resume:
@@ -101,15 +115,18 @@ class Run:
         signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGTERM, self._interrupt)
         begun = saved = validated = time.monotonic()
-        previous = self.progress.seconds
-        with ThreadPoolExecutor(1) as loader:
-            coming = loader.submit(self.sampler.batch, self.progress.step)
+        previous, first = self.progress.seconds, self.progress.step
+        coming = prefetched(self.sampler, self.progress.step, self.options.workers)
+        with closing(coming), self.reporter:
             while not self.stop and self.progress.step < self.settings.steps:
-                batch, coming = coming.result(), loader.submit(self.sampler.batch, self.progress.step + 1)
-                losses = self._advance(batch)
+                with self.clock.stage("data"):
+                    data = to_tensors(next(coming), self.device)
+                losses = self._advance(data)
                 now = time.monotonic()
                 self.progress.seconds = previous + now - begun
                 self._report(losses, now - begun)
+                if self.progress.step == first + WARM_STEPS:
+                    self.clock.seconds.clear()
                 self.stop = self.stop or now - begun > self.options.minutes * 60
                 if now - saved > CHECKPOINT_S:
                     self._save()
@@ -119,20 +136,32 @@ class Run:
                     validated = time.monotonic()
         self._save()
         self._validate()
+        if self.options.profile:
+            self.reporter.say(self.clock.table(self.progress.step - first - WARM_STEPS))
 
-    def _advance(self, batch: Batch) -> dict[str, Tensor]:
+    def _advance(self, data: dict[str, Tensor]) -> dict[str, Tensor]:
         self._set_learning_rate()
-        data = to_tensors(batch, self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            rebuilt = self.step(self.codec, data, self.progress.step)
+        number = self.progress.step
+        with self.clock.stage("forward"), torch.autocast(self.device.type, dtype=torch.bfloat16):
+            rebuilt = self.step(self.codec, data, number)
             total = self.step.total(rebuilt.losses)
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
-        self.optimiser.step()
-        self._update_average()
+        with self.clock.stage("backward"):
+            self.optimiser.zero_grad(set_to_none=True)
+            total.backward()
+        with self.clock.stage("optimiser"):
+            torch.nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
+            self.optimiser.step()
+            self._update_average()
+        if self.adversary is not None and self.adversary.plays(number):
+            with self.clock.stage("discriminator"):
+                self._teach_adversary(rebuilt.picture, data)
         self.progress.step += 1
         return {name: value.detach() for name, value in rebuilt.losses.items()}
+
+    def _teach_adversary(self, picture: Tensor, data: dict[str, Tensor]) -> None:
+        sharpness = repeat(data["sharpness"], data["target"].shape[1])[:, 0]
+        rate = self.optimiser.param_groups[0]["lr"]
+        self.adversary.learn(picture, data["target"].flatten(0, 1), sharpness, rate)
 
     def _set_learning_rate(self) -> None:
         settings, step = self.settings, self.progress.step
@@ -147,29 +176,23 @@ class Run:
             self.average[name].lerp_(value.float(), 1 - keep)
 
     def _report(self, losses: dict[str, Tensor], elapsed: float) -> None:
-        step = self.progress.step
-        if step % 50 and step > 3:
-            return
-        values = {name: float(value) for name, value in losses.items()}
-        samples = self.settings.references * self.settings.frames * step / max(self.progress.seconds, 1e-6)
-        left = max(0.0, self.options.minutes * 60 - elapsed)
-        line = " ".join(f"{name} {value:.3f}" for name, value in values.items())
-        print(f"step {step} | {samples:.2f} samples/s | {left / 60:.1f} min left | {line}", flush=True)
-        _append_row(
-            self.options.out / "curve.csv",
-            {"step": step, "seconds": round(self.progress.seconds, 1), **values},
-        )
+        step, seconds = self.progress.step, self.progress.seconds
+        self.reporter.step(step, seconds, elapsed)
+        if self.reporter.due(step):
+            values = {name: float(value) for name, value in losses.items()}
+            self.reporter.losses(step, seconds, elapsed, values)
 
     def _validate(self) -> None:
         codec = Codec(self.settings.size).to(self.device)
         codec.load_state_dict(self.average)
         scores = self.validation.run(codec.eval(), self.progress.step)
-        print("validation | " + " ".join(f"{name} {value:.3f}" for name, value in scores.items()), flush=True)
-        _append_row(self.options.out / "validation.csv",
-                    {"step": self.progress.step, "seconds": round(self.progress.seconds, 1), **scores})  # fmt: skip
+        self.reporter.say("validation | " + " ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+        append_row(self.options.out / "validation.csv",
+                   {"step": self.progress.step, "seconds": round(self.progress.seconds, 1), **scores})  # fmt: skip
 
     def _save(self) -> None:
-        save_checkpoint(self.options.out / "checkpoint.pt", {
+        adversary = {} if self.adversary is None else {"adversary": self.adversary.state()}
+        save_checkpoint(self.options.out / "checkpoint.pt", adversary | {
             "settings": settings_dict(self.settings), "codec": self.codec.state_dict(), "average": self.average,
             "optimiser": self.optimiser.state_dict(), "step": self.progress.step, "seconds": self.progress.seconds,
         })  # fmt: skip
@@ -182,6 +205,8 @@ class Run:
         self.codec.load_state_dict(state["codec"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.adversary is not None and "adversary" in state:
+            self.adversary.restore(state["adversary"])
         self.progress = Progress(state["step"], state["seconds"])
 
     def _interrupt(self, *_: object) -> None:
@@ -211,16 +236,6 @@ def _load_vgg(path: Path, device: torch.device) -> Vgg19 | None:
         print(f"no VGG19 weights at {path}: training without the perceptual losses")
         return None
     return Vgg19(path).to(device, memory_format=torch.channels_last)
-
-
-def _append_row(path: Path, row: dict[str, float]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 One folder per clip: `frames.npy` uint8 (T, 256, 256, 3) RGB, `points.npy` float32 (T, 468, 2) in -1..1,
 `masks.npy` uint8 (T, 64, 64), `keyframes.npz` (indices, pictures as decoded from the wire's AV1, bytes each),
-`voice.npy` float32 (T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`. A machine with neither PyAV nor onnxruntime can train from it.
+`voice.npy` float32 (T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`.
+A machine with neither PyAV nor onnxruntime can train from it.
 Each file is written whole or not at all, so an interrupted run goes on where it stopped. Faceless or unreadable clips
 are named and left out. Portraits (`--stills`) are clips of one frame under `OUT/stills/`.
 """
@@ -43,9 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m models.training.cache", description=__doc__.split("\n")[0]
     )
-    parser.add_argument(
-        "--clips", type=Path, help="folder of clips (with or without a clips.csv)"
-    )
+    parser.add_argument("--clips", type=Path, help="folder of clips (with or without a clips.csv)")
     parser.add_argument(
         "--stills", type=Path, help="folder of portraits, extra people for training (see stills_share)"
     )
@@ -152,7 +151,9 @@ def read_frames(path: Path) -> NDArray[np.uint8]:
                 timed = frame.time is not None and start_s is not None
                 missing = round((frame.time - start_s) * RATE) - len(frames) if timed else 0
                 if missing > LONGEST_HOLE:
-                    raise UserError(f"{path.name} has a hole of {missing / RATE:.0f} s. Cut it there into two files.")
+                    raise UserError(
+                        f"{path.name} has a hole of {missing / RATE:.0f} s. Cut it there into two files."
+                    )
                 if missing >= 0:
                     frames += [*frames[-1:] * missing, _square(frame.to_ndarray(format="rgb24"))]
     except (av.FFmpegError, IndexError, OSError) as error:
@@ -237,7 +238,9 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(stream)
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"{path} could not be written ({error}). Free some disk space and run it again.") from error
+        raise UserError(
+            f"{path} could not be written ({error}). Free some disk space and run it again."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -56,7 +56,9 @@ def _check(clips: list[Clip]) -> None:
     names = [clip.name for clip in clips]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UserError(f"Two clips are called {twice[0]}: rename one, the cache and the results go by the name.")
+        raise UserError(
+            f"Two clips are called {twice[0]}: rename one, the cache and the results go by the name."
+        )
     sides = {split: {clip.person for clip in clips if clip.split == split} for split in ("train", "val")}
     if both := sorted(sides["train"] & sides["val"]):
         raise UserError(f"{both[0]} is in train and in val: move all clips of a person to one side.")
@@ -95,7 +97,9 @@ def find_stills(folder: Path) -> list[Clip]:
     A `stills.csv` (file, person), in the folder or beside it, names the people; without one every picture is a person.
     Raises UserError when nothing is found.
     """
-    table = next((path for path in (folder / "stills.csv", folder.parent / "stills.csv") if path.is_file()), None)
+    table = next(
+        (path for path in (folder / "stills.csv", folder.parent / "stills.csv") if path.is_file()), None
+    )
     people: dict[str, str] = {}
     if table is not None:
         with table.open(newline="") as stream:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from shared.errors import UserError
 
-
 STILLS = "stills"
 """Folder of a cache that holds the portraits, apart from the clips: they have no motion of their own to learn from."""
 

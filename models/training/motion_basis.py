@@ -15,7 +15,15 @@ from safetensors.numpy import save_file
 from models.networks.mesh_maps import INNER_LIPS, LEFT_EYE, LIPS, RIGHT_EYE
 from models.training.dataset import CachedClip, open_cache
 from shared.coding.mesh_basis import (
-    MeshBasis, apply_affine, driving_points, fit_affine, fit_expression, fit_shape, mesh_width, shape_points, undo_affine,
+    MeshBasis,
+    apply_affine,
+    driving_points,
+    fit_affine,
+    fit_expression,
+    fit_shape,
+    mesh_width,
+    shape_points,
+    undo_affine,
 )  # fmt: skip
 from shared.coding.motion_layout import EXPRESSION, MESH_POINTS, SHAPE_COEFFICIENTS
 

@@ -21,6 +21,7 @@ from shared.coding.motion_layout import CODES, KEYPOINTS, MotionValues
 from shared.errors import UserError
 
 Array = NDArray[np.float32]
+FAR_CANDIDATES = 4
 VOICE_COLUMNS = 32
 """Log-mel columns around a frame that the voice branch sees (320 ms)."""
 VOICE_AHEAD = 8
@@ -85,6 +86,8 @@ class Sampler:
         keyframe = int(random.integers(len(clip.keyframe_indices)))
         consecutive = random.random() < 0.5
         drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
+        if self._settings.far_share > 0 and not consecutive and random.random() < self._settings.far_share:
+            drivings = [farthest(clip, keyframe, random) for _ in drivings]
         return self._assemble(clip, keyframe, drivings, consecutive, random)
 
     def _still_row(self, random: np.random.Generator) -> dict[str, Array]:
@@ -144,6 +147,13 @@ def driving_indices(length: int, count: int, consecutive: bool, random: np.rando
         start = int(random.integers(length - count + 1))
         return list(range(start, start + count))
     return [int(index) for index in random.integers(length, size=count)]
+
+
+def farthest(clip: CachedClip, keyframe: int, random: np.random.Generator) -> int:
+    """Return, of FAR_CANDIDATES frames, the one whose mesh is farthest from the keyframe's: turns are rare and hard."""
+    reference = clip.points[clip.keyframe_indices[keyframe]]
+    tried = random.integers(len(clip.frames), size=FAR_CANDIDATES)
+    return int(max(tried, key=lambda index: float(np.abs(clip.points[index] - reference).mean())))
 
 
 @dataclass(frozen=True, slots=True)

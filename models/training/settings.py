@@ -31,11 +31,11 @@ class LossWeights:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run. steps: optimiser steps until the learning rate reaches zero. references: keyframes a batch;
-    frames: driving frames for each of them. crop_px: side of the part on which features are compared.
-    *_drop: share of samples without that input. stills_share: share of samples made of portraits. adversarial_from_step: when the
-    adversarial losses begin, if they have weight. detector_from: checkpoint whose frozen detector to use (the detector *is* the
-    bitstream). teacher: checkpoint to distil from."""
+    """One run. steps: optimiser steps until the learning rate reaches zero. references: keyframes a batch; frames: driving
+    frames for each of them. crop_px: side of the part on which features are compared. *_drop: share of samples without that
+    input. far_share: share of samples that draw far poses on purpose. stills_share: share of samples made of portraits.
+    adversarial_from_step: when the adversarial losses begin, if they have weight. detector_from: checkpoint whose frozen
+    detector to use (the detector *is* the bitstream). teacher: checkpoint to distil from."""
 
     size: str = "lite"
     seed: int = 0
@@ -49,6 +49,7 @@ class Settings:
     thumbnail_drop: float = 0.7
     voice_drop: float = 0.3
     keypoint_drop: float = 0.1
+    far_share: float = 0.0
     stills_share: float = 0.0
     adversarial_from_step: int = 0
     detector_from: str = ""
@@ -65,6 +66,10 @@ def read_settings(path: Path | None) -> Settings:
         differences = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"The settings {path} cannot be read: {error}") from error
+    if not isinstance(differences, dict) or not isinstance(differences.get("losses", {}), dict):
+        raise UserError(
+            f"The settings {path} are not names with values. See models/training/runs/lite.yaml for an example."
+        )
     losses = _replace(LossWeights(), differences.pop("losses", {}), path)
     return replace(_replace(Settings(), differences, path), losses=losses)
 

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from models.losses import motion as motion_losses
 from models.losses import perceptual, picture
+from models.losses.identity import identity_consistency
 from models.networks.codec import CODE_STEP, KEYPOINT_STEP, Analysis, Codec, rounding_noise
 from models.networks.dense_motion import Driving
 from models.networks.detector import DETECTOR_SIDE
 from models.networks.layers import resize
 from models.networks.mesh_maps import base_flow, region_maps
 from models.networks.reference import ReferenceFeatures
+from models.training.adversary import Adversary
+from models.training.clock import StageClock
 from models.training.samples import Batch
 from models.training.settings import Settings
 
@@ -27,11 +30,11 @@ class Rebuilt:
 
 
 def to_tensors(batch: Batch, device: torch.device) -> dict[str, Tensor]:
-    """Return the batch's arrays as float32 tensors on the device."""
-    return {
-        name: torch.from_numpy(np.ascontiguousarray(getattr(batch, name))).to(device)
-        for name in Batch.__slots__
-    }
+    """Return the batch's arrays as float32 tensors on the device; to a GPU from pinned memory, without waiting."""
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(getattr(batch, name))) for name in Batch.__slots__}
+    if device.type != "cuda":
+        return {name: tensor.to(device) for name, tensor in tensors.items()}
+    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -56,12 +59,14 @@ def voice_features(codec: Codec, mel: Tensor) -> Tensor:
 
 
 class Step:
-    """Computes the losses of a batch. vgg None leaves the perceptual losses out."""
+    """Computes the losses of a batch. vgg None leaves the perceptual losses out, adversary None the adversarial ones."""
 
     def __init__(
-        self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None
-    ) -> None:
+        self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None,
+        adversary: Adversary | None = None, clock: StageClock | None = None,
+    ) -> None:  # fmt: skip
         self._settings, self._vgg, self._teacher = settings, vgg, teacher
+        self._adversary, self._clock = adversary, clock or StageClock()
 
     def __call__(self, codec: Codec, data: dict[str, Tensor], number: int) -> Rebuilt:
         """Return picture and losses of batch `number` (which seeds the noise)."""
@@ -74,16 +79,31 @@ class Step:
         repeated = repeat_reference(reference, frames)
         motion = codec.renderer.motion(repeated, driving)
         rebuilt = codec.renderer.generator(repeated, motion, driving)
-        losses = self._picture_losses(
-            rebuilt, flat["target"], flat["true_points"], repeat(data["sharpness"], frames), generator
-        )
+        sharpness = repeat(data["sharpness"], frames)
+        losses = self._picture_losses(rebuilt, flat["target"], flat["true_points"], sharpness, generator)
         losses |= self._motion_losses(codec, flat, at_driving, motion.flow, driving, generator)
         losses["reference"] = picture.pixel(reference.picture, data["original"]).mean()
-        shape = data["target"].shape
-        losses["temporal"] = picture.temporal(rebuilt.reshape(shape), data["target"], data["consecutive"])
+        losses |= self._temporal_losses(rebuilt.reshape(data["target"].shape), data)
+        if self._settings.losses.identity > 0:
+            mask = (resize(flat["target_mask"], 32) > 0.5).float()
+            losses["identity"] = identity_consistency(
+                codec.renderer.reference, rebuilt, mask, repeated.identity
+            )
+        if self._adversary is not None and self._adversary.plays(number):
+            with self._clock.stage("adversarial"):
+                losses |= self._adversary.losses(rebuilt, flat["target"], sharpness[:, 0])
         if self._teacher is not None:
             losses["distill"] = self._distillation(data, driving, rebuilt, frames)
         return Rebuilt(rebuilt, losses)
+
+    def _temporal_losses(self, rebuilt: Tensor, data: dict[str, Tensor]) -> dict[str, Tensor]:
+        target, consecutive = data["target"], data["consecutive"]
+        losses = {"temporal": picture.temporal(rebuilt, target, consecutive)}
+        if self._settings.losses.temporal_warped > 0 and target.shape[1] > 1:
+            losses["temporal_warped"] = picture.temporal_warped(
+                rebuilt, target, data["true_points"], consecutive
+            )
+        return losses
 
     def driving(self, codec: Codec, data: dict[str, Tensor], generator: torch.Generator) -> Driving:
         """Return what a receiver would decode of a batch."""
@@ -123,10 +143,12 @@ class Step:
             return losses
         side = self._settings.crop_px
         corners = torch.randint(0, target.shape[-1] - side + 1, (len(target), 2), generator=generator)
-        original = self._vgg(picture.crop(target, corners, side))
-        features = self._vgg(picture.crop(rebuilt, corners, side))
-        losses["perceptual"] = (perceptual.measure(features, original) * sharpness[:, 0]).mean()
-        losses["feature"] = perceptual.feature_l1(features, original).mean()
+        with self._clock.stage("perceptual"):
+            with torch.no_grad():
+                original = self._vgg(picture.crop(target, corners, side))
+            features = self._vgg(picture.crop(rebuilt, corners, side))
+            losses["perceptual"] = (perceptual.measure(features, original) * sharpness[:, 0]).mean()
+            losses["feature"] = perceptual.feature_l1(features, original).mean()
         return losses
 
     def _motion_losses(self, codec: Codec, flat: dict[str, Tensor], analysis: Analysis, flow: Tensor, driving: Driving,

@@ -41,7 +41,9 @@ def write_clip(path: Path, frames: list[np.ndarray], pcm: np.ndarray | None, rat
         container.mux(video.encode())
         if audio is not None and pcm is not None:
             for start in range(0, len(pcm), 1024):
-                piece = av.AudioFrame.from_ndarray(pcm[None, start : start + 1024], format="s16", layout="mono")
+                piece = av.AudioFrame.from_ndarray(
+                    pcm[None, start : start + 1024], format="s16", layout="mono"
+                )
                 piece.sample_rate, piece.pts, piece.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
                 container.mux(audio.encode(piece))
             container.mux(audio.encode())
@@ -51,5 +53,7 @@ def write_clip(path: Path, frames: list[np.ndarray], pcm: np.ndarray | None, rat
 def _pcm(count: int) -> np.ndarray:
     with av.open(str(SAMPLE_PATH)) as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-        pieces = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+        pieces = [
+            part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)
+        ]
     return np.concatenate(pieces)[:count]

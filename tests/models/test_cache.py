@@ -69,7 +69,9 @@ def test_the_description_is_kept(cached: list[CachedClip]) -> None:
 
 def test_a_second_run_computes_nothing_again(cache_folder: Path, clip_file: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(cache_folder / "ana", tmp_path / "ana")
-    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir() if file.suffix in (".npy", ".npz")}
+    before = {
+        file.name: file.stat().st_mtime_ns for file in folder.iterdir() if file.suffix in (".npy", ".npz")
+    }
     cache_clip(Clip(clip_file, "ana", "train", True, "own", 256), folder)
     assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
 

@@ -74,7 +74,9 @@ def test_a_pickle_that_would_run_code_is_not_run(path: Path, tmp_path: Path) -> 
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("foreign", [{"model": torch.zeros(3)}, [1, 2], torch.zeros(2)], ids=["dict", "list", "tensor"])
+@pytest.mark.parametrize(
+    "foreign", [{"model": torch.zeros(3)}, [1, 2], torch.zeros(2)], ids=["dict", "list", "tensor"]
+)
 def test_a_file_of_another_program_is_an_error(path: Path, foreign: object) -> None:
     torch.save(foreign, path)
     with pytest.raises(UserError, match="not a checkpoint of facewire"):

@@ -60,7 +60,9 @@ def test_the_table_says_who_is_who(videos: Callable[..., Path]) -> None:
 
 
 def test_tiers_filter(videos: Callable[..., Path]) -> None:
-    folder = table(videos(), "a.mp4,ana,train,yes,A,256", "b.mp4,ben,train,yes,B,256", "c.mp4,cy,train,yes,A?,256")
+    folder = table(
+        videos(), "a.mp4,ana,train,yes,A,256", "b.mp4,ben,train,yes,B,256", "c.mp4,cy,train,yes,A?,256"
+    )
     assert [clip.name for clip in find_clips(folder, frozenset({"A"}))] == ["a"]
     assert [clip.name for clip in find_clips(folder, frozenset({"A", "A?"}))] == ["a", "c"]
 
@@ -85,10 +87,12 @@ def test_two_clips_of_one_name_are_an_error(videos: Callable[..., Path]) -> None
         find_clips(videos("one/a.mp4", "two/a.mp4"))
 
 
-@pytest.mark.parametrize("text", ["file,person\na.mp4,ana\n", HEADER + "a.mp4,ana,train,yes,A,wide\n", "\0\xff"])
+@pytest.mark.parametrize(
+    "text", ["file,person\na.mp4,ana\n", HEADER + "a.mp4,ana,train,yes,A,wide\n", "\0\xff"]
+)
 def test_a_table_that_cannot_be_used_says_which_columns_it_needs(tmp_path: Path, text: str) -> None:
     (tmp_path / "clips.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match="source_px|No clips"):
+    with pytest.raises(UserError, match=r"source_px|No clips"):
         find_clips(tmp_path)
 
 

@@ -67,7 +67,9 @@ def test_each_patch_is_centred_on_its_feature(mesh: np.ndarray, patch: int, corn
 def test_patches_show_what_is_there(mesh: np.ndarray) -> None:
     ramp = identity_grid(256, torch.zeros(1)).permute(2, 0, 1)[None]
     picture = torch.cat((ramp, torch.zeros(1, 1, 256, 256)), dim=1)
-    for patch, transform in zip(cut_patches(picture, moved(mesh)), patch_transforms(moved(mesh))[0], strict=True):
+    for patch, transform in zip(
+        cut_patches(picture, moved(mesh)), patch_transforms(moved(mesh))[0], strict=True
+    ):
         assert patch.shape == (1, 3, PATCH_SIDE, PATCH_SIDE)
         middle = patch[0, :2, 15:17, 15:17].mean(dim=(1, 2))
         assert torch.allclose(middle, transform[:, 2], atol=0.01)
@@ -80,7 +82,9 @@ def test_patches_turn_with_the_head(mesh: np.ndarray) -> None:
     grid = (identity_grid(256, picture).reshape(-1, 2) @ turn).reshape(1, 256, 256, 2)
     turned = F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
     points = moved(mesh * 0.5)
-    for upright, tilted in zip(cut_patches(picture, points), cut_patches(turned, points @ turn.T), strict=True):
+    for upright, tilted in zip(
+        cut_patches(picture, points), cut_patches(turned, points @ turn.T), strict=True
+    ):
         assert (upright - tilted).abs().mean() < 0.02
 
 

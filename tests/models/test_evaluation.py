@@ -16,7 +16,17 @@ from tests.models.clips import grey_clip, part_of_sample, sample_frames
 pytestmark = pytest.mark.model
 
 COUNT = 12
-MEASURES = ("psnr_y_db", "ssim_y", "ms_ssim", "vgg", "landmark_px", "mouth_px", "eye_px", "flicker", "sharp_ratio")
+MEASURES = (
+    "psnr_y_db",
+    "ssim_y",
+    "ms_ssim",
+    "vgg",
+    "landmark_px",
+    "mouth_px",
+    "eye_px",
+    "flicker",
+    "sharp_ratio",
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +136,9 @@ def test_a_report_has_the_agreed_form(report: tuple[Path, list[str], int]) -> No
 def test_a_clip_that_cannot_be_evaluated_is_named(report: tuple[Path, list[str], int]) -> None:
     result = json.loads(report[0].read_text())
     assert report[2] == 3
-    assert {row["clip"]: row.get("error") for row in result["clips"]}["nobody"] == "no face was found in this clip"
+    assert {row["clip"]: row.get("error") for row in result["clips"]}[
+        "nobody"
+    ] == "no face was found in this clip"
 
 
 def test_a_second_run_keeps_what_is_there(report: tuple[Path, list[str], int]) -> None:
@@ -163,6 +175,9 @@ def test_a_damaged_report_is_an_error_and_stays(
 
 
 def test_means_leave_out_what_could_not_be_measured() -> None:
-    rows = [{"clip": "a", "rebuilt": {"vgg": None, "psnr_y_db": 20.0}}, {"clip": "b", "rebuilt": {"vgg": 0.5, "psnr_y_db": 30.0}}]
+    rows = [
+        {"clip": "a", "rebuilt": {"vgg": None, "psnr_y_db": 20.0}},
+        {"clip": "b", "rebuilt": {"vgg": 0.5, "psnr_y_db": 30.0}},
+    ]
     assert mean_of(rows) == {"rebuilt": {"vgg": 0.5, "psnr_y_db": 25.0}}
     assert mean_of([]) == {}

@@ -50,7 +50,11 @@ def exported(graphs: dict[str, nn.Module], tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     codec = lively(Codec("tiny"))
-    state = {"settings": settings_dict(Settings(size="tiny")), "codec": codec.state_dict(), "average": codec.state_dict()}
+    state = {
+        "settings": settings_dict(Settings(size="tiny")),
+        "codec": codec.state_dict(),
+        "average": codec.state_dict(),
+    }
     save_checkpoint(tmp_path / "checkpoint.pt", state)
     return tmp_path / "checkpoint.pt"
 
@@ -67,7 +71,9 @@ def test_every_engine_gives_what_torch_gives(
     expected = graph(*example)
     expected = (expected,) if isinstance(expected, torch.Tensor) else expected
     loaded = engine(exported / name, 1)
-    feeds = {key: value.numpy() for key, value in zip(graph.inputs, example, strict=True) if key in loaded.inputs}
+    feeds = {
+        key: value.numpy() for key, value in zip(graph.inputs, example, strict=True) if key in loaded.inputs
+    }
     found = loaded.run(feeds)
     for key, value in zip(graph.outputs, expected, strict=True):
         assert np.abs(found[key] - value.numpy()).max() < TOLERANCE, key
@@ -76,14 +82,18 @@ def test_every_engine_gives_what_torch_gives(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_graph_is_of_the_stated_opset_and_wants_floats_only(exported: Path, name: str) -> None:
     model = onnx.load(str(exported / name))
-    assert [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")] == [OPSET] == [17]
+    assert (
+        [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")] == [OPSET] == [17]
+    )
     for entry in (*model.graph.input, *model.graph.output):
         assert entry.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
         assert all(dimension.dim_value > 0 for dimension in entry.type.tensor_type.shape.dim), "fixed shapes"
 
 
 def test_the_names_are_those_that_the_backends_know(exported: Path) -> None:
-    encode, render = (OnnxGraph(exported / "tiny" / f"{name}.onnx", 1) for name in ("encode_reference", "render"))
+    encode, render = (
+        OnnxGraph(exported / "tiny" / f"{name}.onnx", 1) for name in ("encode_reference", "render")
+    )
     assert encode.outputs == FEATURES
     assert set(render.inputs) == set(FEATURES) | set(DRIVING)
 
@@ -97,7 +107,9 @@ def test_an_exported_renderer_runs_as_a_backend(exported: Path, mesh: np.ndarray
                         ModelInfo("tiny", ""), 1)  # fmt: skip
     zeros = np.zeros((8, 2), np.float32)
     picture = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
-    state = backend.encode_reference(Reference(picture, mesh, zeros, zeros[:, 0], np.ones((32, 32), np.uint8)))
+    state = backend.encode_reference(
+        Reference(picture, mesh, zeros, zeros[:, 0], np.ones((32, 32), np.uint8))
+    )
     still = MotionValues(np.zeros(6, np.float32), np.zeros(16, np.float32), zeros, zeros[:, 0])
     assert backend.render(state, still).shape == (256, 256, 3)
 
@@ -147,7 +159,9 @@ def test_the_command_writes_graphs_and_manifest(
     out = tmp_path / "weights"
     assert main(["--checkpoint", str(checkpoint), "--out", str(out), "--run", "a test"]) == 0
     files = read_manifest(out / "manifest.json")
-    assert set(files) == {"tiny/encode_reference.onnx", "tiny/render.onnx"}, "analyser and voice only with --detector"
+    assert set(files) == {"tiny/encode_reference.onnx", "tiny/render.onnx"}, (
+        "analyser and voice only with --detector"
+    )
     assert {entry.run for entry in files.values()} == {"a test"}
     assert "differs from torch by" in capsys.readouterr().out
 
@@ -160,12 +174,16 @@ def test_an_int8_copy_of_the_weights_before_does_not_stay(checkpoint: Path, tmp_
     assert not old.exists()
 
 
-def test_exporting_without_a_checkpoint_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exporting_without_a_checkpoint_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--out", str(tmp_path)]) == 2
     assert "which checkpoint" in capsys.readouterr().err
 
 
-def test_exporting_a_missing_checkpoint_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exporting_a_missing_checkpoint_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--checkpoint", str(tmp_path / "none.pt"), "--out", str(tmp_path)]) == 2
     assert "There is no checkpoint" in capsys.readouterr().err
 
@@ -174,7 +192,11 @@ def test_exporting_a_missing_checkpoint_is_an_error(tmp_path: Path, capsys: pyte
 def test_an_int8_copy_stays_close_to_its_original(
     graphs: dict[str, nn.Module], exported: Path, tmp_path: Path
 ) -> None:
-    graph, source, target = graphs["tiny/render.onnx"], exported / "tiny" / "render.onnx", tmp_path / "render.int8.onnx"
+    graph, source, target = (
+        graphs["tiny/render.onnx"],
+        exported / "tiny" / "render.onnx",
+        tmp_path / "render.int8.onnx",
+    )
     torch.manual_seed(0)
     samples = [dict(zip(graph.inputs, (x.numpy() for x in graph.example()), strict=True)) for _ in range(2)]
     quantise(source, target, samples)

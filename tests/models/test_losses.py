@@ -30,7 +30,9 @@ def test_regional_sees_only_its_region() -> None:
     inside[..., :8, :] = 1
     assert picture.regional(outside, a, region).item() == 0
     assert picture.regional(inside, a, region).item() == pytest.approx(1, rel=0.01)
-    assert picture.regional(a, inside, torch.zeros_like(region)).item() == 0, "an empty region is no division by zero"
+    assert picture.regional(a, inside, torch.zeros_like(region)).item() == 0, (
+        "an empty region is no division by zero"
+    )
 
 
 def test_temporal_ignores_what_stays_and_clips_that_jump() -> None:
@@ -65,7 +67,9 @@ def test_a_detector_that_moves_with_the_picture_is_equivariant(mesh: np.ndarray)
     found = detector(blob, moved(mesh, 3), mask)
     loss = motion.equivariance(detector, blob, moved(mesh, 3), mask, found, torch.Generator().manual_seed(1))
     assert loss.item() < 2e-3
-    wrong = motion.equivariance(detector, blob, moved(mesh, 3), mask, -found, torch.Generator().manual_seed(1))
+    wrong = motion.equivariance(
+        detector, blob, moved(mesh, 3), mask, -found, torch.Generator().manual_seed(1)
+    )
     assert wrong.item() > 0.1
 
 
@@ -98,7 +102,9 @@ def test_flow_smoothness_leaves_the_base_flow_and_slopes_alone() -> None:
 
 
 def test_random_similarities_follow_their_seed_and_keep_angles() -> None:
-    draw = [motion.random_similarity(5, torch.Generator().manual_seed(4), torch.device("cpu")) for _ in range(2)]
+    draw = [
+        motion.random_similarity(5, torch.Generator().manual_seed(4), torch.device("cpu")) for _ in range(2)
+    ]
     assert torch.equal(*draw)
     linear = draw[0][:, :, :2]
     square = linear @ linear.transpose(1, 2)
@@ -106,7 +112,9 @@ def test_random_similarities_follow_their_seed_and_keep_angles() -> None:
 
 
 @pytest.mark.model
-def test_the_perceptual_measure_is_zero_at_equality_and_symmetric(vgg_weights, two: tuple[Tensor, Tensor]) -> None:
+def test_the_perceptual_measure_is_zero_at_equality_and_symmetric(
+    vgg_weights, two: tuple[Tensor, Tensor]
+) -> None:
     vgg = Vgg19(vgg_weights)
     a, b = vgg(two[0]), vgg(two[1])
     assert measure(a, a).abs().max().item() == 0
@@ -126,7 +134,9 @@ def test_the_perceptual_measure_is_that_of_the_reports(vgg_weights, two: tuple[T
 
 
 @pytest.mark.model
-def test_the_weights_of_the_measure_are_not_trained_but_pictures_are(vgg_weights, two: tuple[Tensor, Tensor]) -> None:
+def test_the_weights_of_the_measure_are_not_trained_but_pictures_are(
+    vgg_weights, two: tuple[Tensor, Tensor]
+) -> None:
     vgg = Vgg19(vgg_weights)
     shown = two[0].requires_grad_()
     measure(vgg(shown), vgg(two[1])).sum().backward()

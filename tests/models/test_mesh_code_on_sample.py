@@ -41,7 +41,9 @@ def test_every_frames_mesh_survives_the_wire(cached: list[CachedClip]) -> None:
 
 def test_the_pose_is_handed_out_as_the_wire_rounds_it(mesh: np.ndarray) -> None:
     pose, _ = mesh_motion.fit_pose_and_expression(mesh, mesh * 1.07 + 0.013)
-    values = MotionValues(pose, np.zeros(16, np.float32), np.zeros((8, 2), np.float32), np.zeros(8, np.float32))
+    values = MotionValues(
+        pose, np.zeros(16, np.float32), np.zeros((8, 2), np.float32), np.zeros(8, np.float32)
+    )
     assert np.array_equal(dequantise_motion(quantise_motion(values)).affine, pose)
 
 

@@ -42,7 +42,7 @@ def test_gaussians_never_become_subnormal() -> None:
 def test_a_face_that_does_not_move_has_no_flow(mesh: np.ndarray) -> None:
     flow, nearness = base_flow(moved(mesh), moved(mesh))
     assert flow.abs().max() == 0
-    assert 0 <= nearness.min() and nearness.max() <= 1
+    assert nearness.min() >= 0 and nearness.max() <= 1
 
 
 def test_the_flow_of_a_shifted_face_points_back_by_the_shift(mesh: np.ndarray) -> None:

@@ -5,8 +5,8 @@ import torch
 from models.networks.codec import Analyser
 from models.training.dataset import CachedClip
 from models.training.motion_tables import balanced, clip_symbols
+from shared.coding.motion_code import dequantise_motion, quantise_motion
 from shared.coding.motion_layout import ANCHOR_SYMBOLS, SHAPE_SYMBOLS, SYMBOLS
-from shared.coding.motion_code import quantise_motion, dequantise_motion
 
 pytestmark = pytest.mark.model
 

@@ -15,7 +15,7 @@ from models.training.step import Step, to_tensors
 
 pytestmark = pytest.mark.model
 
-STEPS = 20
+STEPS = 15
 SETTINGS = Settings(size="tiny", references=1, frames=2, crop_px=64, keypoint_drop=0.0)
 NO_LOSS = LossWeights(**{name: 0.0 for name in LossWeights.__slots__})
 SEEN_BY_VGG = ("perceptual", "feature")
@@ -31,7 +31,10 @@ def left_over(name: str, cached: list[CachedClip], vgg: Vgg19 | None) -> float:
         data for number in range(20)
         if (data := to_tensors(sampler.batch(number), torch.device("cpu")))["consecutive"].item() == 1
     )  # fmt: skip
-    optimiser = torch.optim.Adam(codec.parameters(), lr=1e-2)
+    if name == "reference":
+        # What AV1 leaves over is beyond a tiny network; a keyframe that came out too dark is not.
+        data["image"] = data["image"] * 0.8
+    optimiser = torch.optim.Adam(codec.parameters(), lr=6e-3)
     values = []
     for _ in range(STEPS):
         loss = step(codec, data, 0).losses[name]
@@ -44,14 +47,14 @@ def left_over(name: str, cached: list[CachedClip], vgg: Vgg19 | None) -> float:
 
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("pixel", 0.8), ("mouth", 0.8), ("eyes", 0.8), ("temporal", 0.9), ("reference", 0.8), ("flow_smooth", 0.5),
-     ("equivariance", 0.5)],
+    [("pixel", 0.8), ("mouth", 0.8), ("eyes", 0.8), ("temporal", 0.95), ("reference", 0.7), ("flow_smooth", 0.8),
+     ("equivariance", 0.4)],
 )  # fmt: skip
 def test_one_batch_is_overfitted(name: str, share: float, cached: list[CachedClip]) -> None:
     assert left_over(name, cached, None) < share
 
 
-@pytest.mark.parametrize(("name", "share"), [("perceptual", 0.9), ("feature", 0.9)])
+@pytest.mark.parametrize(("name", "share"), [("perceptual", 0.8), ("feature", 0.9)])
 def test_one_batch_is_overfitted_perceptually(
     name: str, share: float, cached: list[CachedClip], vgg_weights: Path
 ) -> None:

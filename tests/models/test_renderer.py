@@ -44,7 +44,7 @@ def test_a_renderer_of_any_size_gives_a_picture(size: Size, mesh: np.ndarray) ->
     assert reference.identity.shape == (1, 64)
     picture = network.render(reference, driving(mesh))
     assert picture.shape == (1, 3, 256, 256)
-    assert 0 <= picture.min() and picture.max() <= 1
+    assert picture.min() >= 0 and picture.max() <= 1
 
 
 @pytest.mark.parametrize("size", [LITE, NANO, FULL, TINY], ids=lambda size: size.name)
@@ -75,7 +75,11 @@ def test_the_untrained_motion_is_nearly_the_base_flow_and_sees_everything(
     base, _ = base_flow(drive.reference_points, drive.driving_points)
     share = np.exp(3.0) / (np.exp(3.0) + 9)
     assert torch.allclose(motion.flow, share * base, atol=1e-5)
-    for occlusion, side in ((motion.occlusion_128, 128), (motion.occlusion_64, 64), (motion.occlusion_32, 32)):
+    for occlusion, side in (
+        (motion.occlusion_128, 128),
+        (motion.occlusion_64, 64),
+        (motion.occlusion_32, 32),
+    ):
         assert occlusion.shape == (1, 1, side, side)
         assert occlusion.min() > 0.9
 
@@ -86,7 +90,9 @@ def test_a_batch_is_rendered_as_each_alone(trained: Renderer, mesh: np.ndarray) 
     together = trained.render(reference, drive)
     for row in range(2):
         one = slice(row, row + 1)
-        alone = trained.render(ReferenceFeatures(*(x[one] for x in reference)), Driving(*(x[one] for x in drive)))
+        alone = trained.render(
+            ReferenceFeatures(*(x[one] for x in reference)), Driving(*(x[one] for x in drive))
+        )
         assert torch.allclose(together[one], alone, atol=1e-4)
 
 
@@ -136,5 +142,7 @@ def test_rounding_noise_stays_within_half_a_step_and_follows_its_seed() -> None:
 def test_all_sizes_share_analyser_and_voice_branch() -> None:
     tiny, nano = Codec("tiny"), Codec("nano")
     for part in ("analyser", "voice"):
-        shapes = [{name: x.shape for name, x in getattr(codec, part).state_dict().items()} for codec in (tiny, nano)]
+        shapes = [
+            {name: x.shape for name, x in getattr(codec, part).state_dict().items()} for codec in (tiny, nano)
+        ]
         assert shapes[0] == shapes[1]

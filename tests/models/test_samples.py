@@ -59,7 +59,7 @@ def test_a_batch_has_the_shapes_it_says(cached: list[CachedClip]) -> None:
 def test_pictures_lie_between_zero_and_one(cached: list[CachedClip]) -> None:
     batch = Sampler(cached, SETTINGS).batch(3)
     for name in ("image", "original", "target", "thumbnail", "mask", "target_mask"):
-        assert 0 <= getattr(batch, name).min() and getattr(batch, name).max() <= 1
+        assert getattr(batch, name).min() >= 0 and getattr(batch, name).max() <= 1
 
 
 def test_people_are_drawn_alike_however_many_clips_they_have(cached: list[CachedClip]) -> None:
@@ -85,7 +85,10 @@ def test_inputs_are_dropped_as_often_as_the_settings_say(cached: list[CachedClip
 
 def test_the_networks_get_what_the_wire_delivers_and_not_the_truth(cached: list[CachedClip]) -> None:
     batch = Sampler(cached, SETTINGS).batch(0)
-    for decoded, true in ((batch.reference_points, batch.true_reference_points), (batch.driving_points, batch.true_points)):
+    for decoded, true in (
+        (batch.reference_points, batch.true_reference_points),
+        (batch.driving_points, batch.true_points),
+    ):
         error_px = np.linalg.norm(decoded - true, axis=-1).mean() * 128
         assert 0 < error_px < 0.8
     assert 0 < np.abs(batch.image - batch.original).mean() < 0.06
@@ -104,7 +107,9 @@ def test_a_mirrored_sample_is_mirrored_throughout(cached: list[CachedClip]) -> N
     plain, mirrored = (reference_arrays(cached[0], 2, Augmentation(mirror)) for mirror in (False, True))
     assert np.array_equal(mirrored["image"], plain["image"][:, :, ::-1])
     assert np.array_equal(mirrored["mask"], plain["mask"][:, :, ::-1])
-    assert np.allclose(mirrored["true_reference_points"][1], plain["true_reference_points"][1] * [-1, 1], atol=1e-6)
+    assert np.allclose(
+        mirrored["true_reference_points"][1], plain["true_reference_points"][1] * [-1, 1], atol=1e-6
+    )
 
 
 def test_a_mirrored_face_has_its_left_eye_where_the_right_was(mesh: np.ndarray) -> None:
@@ -126,7 +131,7 @@ def test_colour_changes_light_and_nothing_else(cached: list[CachedClip]) -> None
     assert np.allclose(apply_colour(picture, None) * 255, picture)
     changed = apply_colour(picture, colour_curve(np.random.default_rng(1)))
     assert changed.dtype == np.float32 and changed.shape == picture.shape
-    assert 0 <= changed.min() and changed.max() <= 1
+    assert changed.min() >= 0 and changed.max() <= 1
     assert np.corrcoef(changed.mean(axis=2).ravel(), picture.mean(axis=2).ravel())[0, 1] > 0.97
 
 

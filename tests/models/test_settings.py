@@ -45,7 +45,6 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         read_settings(tmp_path / "none.yaml")
 
 
-@pytest.mark.xfail(strict=True, raises=(AttributeError, TypeError), reason="settings.py expects a mapping unchecked")
 @pytest.mark.parametrize("text", ["- size\n- nano\n", "nano\n", "losses: 3\n"])
 def test_a_file_of_another_form_is_an_error(written, text: str) -> None:
     with pytest.raises(UserError):

@@ -45,7 +45,11 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, torch.Tensor):
         return isinstance(other, torch.Tensor) and torch.equal(one, other)
     if isinstance(one, dict):
-        return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+        return (
+            isinstance(other, dict)
+            and one.keys() == other.keys()
+            and all(same(one[k], other[k]) for k in one)
+        )
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other
@@ -78,7 +82,9 @@ def test_the_weights_change_and_the_average_follows(train: Callable[..., int], t
     assert load_codec(tmp_path / "run" / "checkpoint.pt").renderer.size.name == "tiny"
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(train: Callable[..., int], tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
+    train: Callable[..., int], tmp_path: Path
+) -> None:
     assert train("whole") == 0
     assert train("parts", "--minutes", "0") == 0
     assert load_checkpoint(tmp_path / "parts" / "checkpoint.pt")["step"] == 1
@@ -119,7 +125,9 @@ def test_resuming_without_a_checkpoint_is_an_error(
     assert "There is no checkpoint" in capsys.readouterr().err
 
 
-def test_resuming_another_size_is_an_error(train: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_resuming_another_size_is_an_error(
+    train: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
     train("run", steps=1)
     assert train("run", "--resume", size="nano") == 2
     assert "another size" in capsys.readouterr().err
@@ -148,7 +156,9 @@ def test_without_a_cuda_device_asking_for_one_is_an_error(
     assert "No CUDA device" in capsys.readouterr().err
 
 
-def test_the_analyser_of_another_run_is_taken_over_and_stays(train: Callable[..., int], tmp_path: Path) -> None:
+def test_the_analyser_of_another_run_is_taken_over_and_stays(
+    train: Callable[..., int], tmp_path: Path
+) -> None:
     train("first", steps=2)
     source = tmp_path / "first" / "checkpoint.pt"
     train("second", steps=2, detector_from=str(source), seed=9)

@@ -44,7 +44,9 @@ def test_a_window_gives_what_streaming_gives(voice: VoiceEncoder, mel: torch.Ten
 
 
 @torch.no_grad()
-def test_the_state_belongs_to_the_stream_and_not_to_the_network(voice: VoiceEncoder, mel: torch.Tensor) -> None:
+def test_the_state_belongs_to_the_stream_and_not_to_the_network(
+    voice: VoiceEncoder, mel: torch.Tensor
+) -> None:
     alone, _ = voice.stream(mel, voice.start(2))
     state = voice.start(2)
     voice.stream(torch.randn(2, MELS, 9), voice.start(2))

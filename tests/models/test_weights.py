@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from models.weights import WEIGHTS_DIR, WeightFile, bundle_digest, open_verified, read_manifest, sha256_of, verify
+from models.weights import (
+    WEIGHTS_DIR,
+    WeightFile,
+    bundle_digest,
+    open_verified,
+    read_manifest,
+    sha256_of,
+    verify,
+)
 from shared.errors import UserError
 
 LARGEST_REPOSITORY_BYTES = 60_000_000

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from shared.coding.motion_code import quantise_motion
 from shared.coding.identity import coding_identity
+from shared.coding.motion_code import quantise_motion
 from shared.control import Bye, ControlMessage, Disclosure, Hello
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig

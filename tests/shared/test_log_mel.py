@@ -12,7 +12,9 @@ def test_a_second_has_a_column_every_ten_milliseconds() -> None:
     assert columns.dtype == np.float32
 
 
-@pytest.mark.parametrize(("length", "count"), [(0, 0), (WINDOW - 1, 0), (WINDOW, 1), (WINDOW + HOP - 1, 1), (WINDOW + HOP, 2)])
+@pytest.mark.parametrize(
+    ("length", "count"), [(0, 0), (WINDOW - 1, 0), (WINDOW, 1), (WINDOW + HOP - 1, 1), (WINDOW + HOP, 2)]
+)
 def test_a_column_needs_a_whole_window(length: int, count: int) -> None:
     assert len(log_mel(SECOND[:length])) == count
 

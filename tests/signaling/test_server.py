@@ -77,13 +77,22 @@ async def test_a_page_is_served_as_it_is_and_nothing_beside_it(start_bench: Star
     folder = tmp_path / "web"
     folder.mkdir()
     (folder / "index.html").write_text("<!doctype html><title>page</title>")
-    (folder / "app.js").write_text("export {};")
+    (folder / "codec").mkdir()
+    (folder / "codec" / "app.js").write_text("export {};")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "tool.js").write_text("export {};")
     (tmp_path / "private").write_text("private")
     bench = await start_bench(folder)
     async with bench.client.get("/") as response:
         assert (response.status, response.content_type) == (200, "text/html")
-    async with bench.client.get("/app.js") as response:
+    async with bench.client.get("/codec/app.js") as response:
         assert response.content_type.endswith("/javascript")
-    for path in ("/../private", "/%2e%2e/private", "/..%2fprivate", "/sub/../../private"):
+    for path in (
+        "/node_modules/tool.js",
+        "/../private",
+        "/%2e%2e/private",
+        "/..%2fprivate",
+        "/sub/../../private",
+    ):
         async with bench.client.get(path) as response:
             assert response.status in (403, 404)
