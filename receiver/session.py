@@ -12,6 +12,7 @@ closed and the reason stands in the statistics.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +33,13 @@ from shared.core.events import ControlReceived, Event, KeyframeReceived, MotionR
 from shared.core.playout import Playout
 from shared.errors import RemoteError, UnsupportedVersion, UserError
 from shared.frames import Channel, Outgoing
-from shared.limits import CALL_MALFORMED_MAX, PEER_PROBE_MS, PICTURE_SIZE_PX, PLAYOUT_DRAIN_MS
+from shared.limits import (
+    CALL_MALFORMED_MAX,
+    PEER_PROBE_MS,
+    PICTURE_SIZE_PX,
+    PLAYOUT_DRAIN_MS,
+    VOICE_LAG_MAX_MS,
+)
 from shared.transport.base import Transport, TransportClosed, TransportState
 from shared.wire import PROTOCOL_VERSION, ControlFrame
 
@@ -42,6 +49,8 @@ _IDLE_TICK_S: Final = 0.02
 """How often playout is asked while it does not say when something is due."""
 _SHORTEST_WAIT_S: Final = 0.001
 _RENDER_FAILURES_MAX: Final = 50
+_LAG_SMOOTHING: Final = 8
+"""The voice waits for the picture's own making; this many pictures make up the mean of how long that takes."""
 """Pictures in a row that the engine may fail to render before the call ends: 2 s."""
 
 
@@ -108,6 +117,8 @@ class ReceiverSession:
         self._playout = Playout()
         self._voice = VoicePlayer()
         self._features = voice_features
+        self._spoken: deque[VoiceDue] = deque()
+        self._lag_us = 0
         self._loop = asyncio.get_running_loop()
         self._call = worker.open_call(
             CallCallbacks(
@@ -243,7 +254,9 @@ class ReceiverSession:
             self._play_now.clear()
             now_us = self._now_us()
             while (voice := self._playout.voice_at(now_us)) is not None:
-                self._play_voice(voice)
+                self._spoken.append(voice)
+            while self._spoken and self._spoken[0].due_us + self._lag_us <= now_us:
+                self._play_voice(self._spoken.popleft())
             picture = self._playout.picture_at(now_us)
             if picture is not None:
                 self.stats.note_clock(picture.media_ms, picture.due_us)
@@ -251,6 +264,8 @@ class ReceiverSession:
             if self._sinks.empty:
                 self._finish(EndReason.NO_SINK_LEFT)
             due_us = self._playout.next_due_us()
+            if self._spoken:
+                due_us = min(due_us or now_us, self._spoken[0].due_us + self._lag_us)
             wait_s = _IDLE_TICK_S if due_us is None else (due_us - self._now_us()) / 1_000_000
             await _wait(self._play_now, min(max(wait_s, _SHORTEST_WAIT_S), _IDLE_TICK_S))
 
@@ -267,7 +282,10 @@ class ReceiverSession:
         due: PictureDue = done.due
         self._state, self._media_ms = due.state, due.media_ms
         self._sinks.write_picture(done.picture, due.media_ms, due.state)
-        self.stats.add_picture(due, self._now_us(), done.compute_ms)
+        shown_us = self._now_us()
+        self.stats.add_picture(due, shown_us, done.compute_ms)
+        late_us = min(max(shown_us - due.due_us, 0), VOICE_LAG_MAX_MS * 1000)
+        self._lag_us += (late_us - self._lag_us) // _LAG_SMOOTHING
 
     def _referenced(self, done: ReferenceDone) -> None:
         if done.error is None:

@@ -128,6 +128,8 @@ VOICE_CONCEAL_MS: Final = 120
 """Lost voice is concealed at full level for this long (Opus' own concealment decays too)."""
 VOICE_FADE_MS: Final = 120
 """After VOICE_CONCEAL_MS concealment fades to silence over this time."""
+VOICE_LAG_MAX_MS: Final = 120
+"""Longest the voice is held back so that it leaves with the picture it belongs to, however slow rendering is."""
 VOICE_HISTORY_MS: Final = 1_200
 """Decoded voice that is kept for the mouth branch."""
 PEER_SILENCE_MS: Final = 10_000

@@ -1,11 +1,12 @@
 """A light patch discriminator at two scales, its hinge losses and feature matching; used late in training.
 
-    picture 256 (3) -> 4x4/2 w -> 4x4/2 2w -> 4x4/2 4w -> 3x3 -> a logit for each patch of about 60 px
-    picture 128 (3) -> the same shape of network, its own weights     (patches of about 120 px of the picture)
+    picture 256 (3) -> 4x4/2 w -> 4x4/2 2w -> 4x4/2 4w -> 3x3 -> a logit for each patch of 38 px
+    picture 128 (3) -> the same shape of network, its own weights     (patches of 76 px of the picture)
 
-Patches as in pix2pix (Isola et al. 2017, arXiv 1611.07004), several scales and feature matching as in pix2pixHD (Wang et al. 2018,
-arXiv 1711.11585, equations 3 to 5), spectral normalisation (Miyato et al. 2018, arXiv 1802.05957), hinge (Lim and Ye 2017, arXiv
-1705.02894). Conditioned on nothing: what is judged is whether a patch looks photographed; what it must show, the other losses say.
+Patches as in pix2pix (Isola et al. 2017, arXiv 1611.07004), several scales and feature matching as in pix2pixHD (Wang et al.
+2018, arXiv 1711.11585, equations 3 to 5), spectral normalisation (Miyato et al. 2018, arXiv 1802.05957), hinge (Lim and Ye
+2017, arXiv 1705.02894). Conditioned on nothing: what is judged is whether a patch looks photographed; what it must show, the
+other losses say.
 """
 
 from typing import NamedTuple

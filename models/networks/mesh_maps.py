@@ -4,6 +4,7 @@ All are exact Gaussian sums, computed as products of small matrices because a Ga
 `sum_i d_i exp(-|z - p_i|^2 / 2 s^2) = Gy diag(d) Gx^T` with Gy, Gx of shape (side, points).
 """
 
+import math
 from typing import Final
 
 import torch
@@ -23,6 +24,8 @@ DISTANCE_POINTS: Final = 5.0
 FADE_DISTANCE: Final = 0.50
 """25 % of the width: there the base flow has faded to nothing."""
 NARROW_TRUST: Final = 0.05
+SCALE: Final = 2.0**24
+"""Displacements are summed this much larger, for the same reason: a small one times two small Gaussians would be subnormal."""
 LOWEST_EXPONENT: Final = -40.0
 """Gaussians end at 4e-18, so that the product of two stays a normal float32: subnormals made OpenVINO 12 times slower."""
 
@@ -82,20 +85,24 @@ def base_flow(reference: Tensor, driving: Tensor, side: int = FLOW_SIDE) -> tupl
     reference, driving: (B, 468, 2). Returns flow (B, 2, side, side), in -1..1 units, and nearness
     (B, 1, side, side) in 0..1. At a driving position the flow points to where the reference has the same skin.
     """
-    ones = torch.ones_like(driving[:, :, :1])
-    values = torch.cat((reference - driving, ones), dim=2)
+    ones = torch.full_like(driving[:, :, :1], SCALE)
+    values = torch.cat(((reference - driving) * SCALE, ones), dim=2)
     narrow = gaussian_sum(driving, values, NARROW_SIGMA, side)
     wide = gaussian_sum(driving, values, WIDE_SIGMA, side)
-    near = narrow[:, 2:] / (narrow[:, 2:] + NARROW_TRUST)
-    flow = near * narrow[:, :2] / (narrow[:, 2:] + 1e-6) + (1 - near) * wide[:, :2] / (wide[:, 2:] + 1e-6)
+    near = narrow[:, 2:] / (narrow[:, 2:] + NARROW_TRUST * SCALE)
+    small = 1e-6 * SCALE
+    flow = near * narrow[:, :2] / (narrow[:, 2:] + small) + (1 - near) * wide[:, :2] / (wide[:, 2:] + small)
     fade = torch.clamp(1 - mesh_distance(driving, ones, side) / FADE_DISTANCE, 0.0, 1.0)
     return flow * fade, fade
 
 
-def mesh_distance(points: Tensor, ones: Tensor, side: int) -> Tensor:
-    """Return (B, 1, side, side): about how far each place is from the mesh, in -1..1 units; needs float32."""
-    density = gaussian_sum(points, ones, DISTANCE_SIGMA, side) / DISTANCE_POINTS
-    squared = -2 * DISTANCE_SIGMA**2 * torch.log(density + 1e-37)
+def mesh_distance(points: Tensor, scaled: Tensor, side: int) -> Tensor:
+    """Return (B, 1, side, side): about how far each place is from the mesh, in -1..1 units; needs float32.
+
+    points (B, 468, 2); scaled (B, 468, 1): SCALE everywhere.
+    """
+    density = gaussian_sum(points, scaled, DISTANCE_SIGMA, side)
+    squared = -2 * DISTANCE_SIGMA**2 * (torch.log(density + 1e-30) - math.log(DISTANCE_POINTS * SCALE))
     return torch.sqrt(torch.clamp(squared, min=1e-12))
 
 

@@ -1,7 +1,7 @@
 """The adversary of the late stage of training: discriminator, its own optimiser, and both sides of the game.
 
-Invariant: its whole state goes into the checkpoint, and looking at it for the codec's sake changes nothing in it, so that training resumes
-bit for bit.
+Invariant: its whole state goes into the checkpoint, and asking it for the codec's sake changes nothing in it, so that training
+resumes bit for bit.
 """
 
 from typing import Any
@@ -27,7 +27,10 @@ def wants_adversary(settings: Settings) -> bool:
 
 
 class Adversary:
-    """Discriminator and optimiser. sharpness (B,) in 0..1 says how much a picture counts: enlarged clips are no model of sharpness."""
+    """Discriminator and its optimiser.
+
+    sharpness (B,) in 0..1 says how much a picture counts: enlarged clips are no model of sharpness.
+    """
 
     def __init__(self, settings: Settings, device: torch.device) -> None:
         # A generator state of its own: with or without an adversary the codec starts from the same weights.

@@ -1,7 +1,7 @@
 """Where the time of training goes: seconds per stage, nested stages counted once.
 
-Must not import torch: the owner hands in what waits for the device. Invariant: entering an inner stage stops the outer one, so the stages
-add up to the time spent in them.
+Must not import torch: the owner hands in what waits for the device. Invariant: entering an inner stage stops the outer one, so
+the stages add up to the time spent in them.
 """
 
 import time

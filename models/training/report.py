@@ -25,7 +25,7 @@ class Reporter:
 
     def __init__(self, settings: Settings, out: Path, minutes: float, console: Console | None = None) -> None:
         self._settings, self._out, self._minutes = settings, out, minutes
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Console()
         self._bar = Progress(
             TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, {task.fields[pace]}"),
             console=self._console, disable=not self._console.is_terminal,
@@ -66,7 +66,7 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """Print a line, above the bar if there is one."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:

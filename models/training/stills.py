@@ -2,9 +2,9 @@
 
     still + (frame i -> frames j of a clip): mesh moved -> base flow -> still warped = the targets
 
-Uses torch only for the base flow. Invariant: pure; the same still, clip and frame numbers give the same clip. What such a sample teaches is
-to clean keyframes, to keep faces apart and to leave the motion alone; it cannot teach what the mesh does not tell (teeth, disocclusion), for
-its targets *are* the base flow. Hence `stills_share` stays small.
+Uses torch only for the base flow. Invariant: pure; the same still, clip and frame numbers give the same clip. What such a sample
+teaches is to clean keyframes, to keep faces apart and to leave the motion alone; it cannot teach what the mesh does not tell
+(teeth, disocclusion), for its targets *are* the base flow. Hence `stills_share` stays small.
 """
 
 from typing import Final
