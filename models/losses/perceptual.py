@@ -1,7 +1,7 @@
 """VGG19 features, the perceptual loss on them, and the measure `vgg` in its differentiable form.
 
-VGG19: Simonyan and Zisserman 2014 (arXiv 1409.1556), first eight convolutions. The weights are not part of this repository; without them
-training goes on with the other losses and says so.
+VGG19: Simonyan and Zisserman 2014 (arXiv 1409.1556), first eight convolutions. The weights are not part of this repository;
+without them training goes on with the other losses and says so.
 """
 
 from pathlib import Path

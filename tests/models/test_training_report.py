@@ -18,7 +18,7 @@ def said() -> io.StringIO:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_bar_is_drawn_on_a_terminal_only(said: io.StringIO, tmp_path: Path, terminal: bool) -> None:
-    console = Console(file=said, force_terminal=terminal, width=100)
+    console = Console(file=said, force_terminal=terminal, color_system=None, width=100)
     with Reporter(SETTINGS, tmp_path, 10, console) as reporter:
         reporter.step(50, 100.0, 100.0)
         reporter.losses(50, 100.0, 100.0, {"pixel": 0.5})
