@@ -89,6 +89,12 @@ def monotonic_us() -> int:
     return time.monotonic_ns() // 1000
 
 
+def smoothed_lag_us(lag_us: int, late_us: int) -> int:
+    """How long the voice waits, after another picture left late_us after it was due; at most VOICE_LAG_MAX_MS."""
+    bounded_us = min(max(late_us, 0), VOICE_LAG_MAX_MS * 1000)
+    return lag_us + (bounded_us - lag_us) // _LAG_SMOOTHING
+
+
 class ReceiverSession:
     """One call over an open transport. `run` once."""
 
@@ -284,8 +290,7 @@ class ReceiverSession:
         self._sinks.write_picture(done.picture, due.media_ms, due.state)
         shown_us = self._now_us()
         self.stats.add_picture(due, shown_us, done.compute_ms)
-        late_us = min(max(shown_us - due.due_us, 0), VOICE_LAG_MAX_MS * 1000)
-        self._lag_us += (late_us - self._lag_us) // _LAG_SMOOTHING
+        self._lag_us = smoothed_lag_us(self._lag_us, shown_us - due.due_us)
 
     def _referenced(self, done: ReferenceDone) -> None:
         if done.error is None:

@@ -25,7 +25,6 @@ class OpenvinoGraph:
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-            "CPU_DENORMALS_OPTIMIZATION": True,  # one subnormal number costs as much as a hundred others
         }
         model = openvino.Core().compile_model(str(path), "CPU", settings)
         self.inputs = tuple(_name(port) for port in model.inputs)
