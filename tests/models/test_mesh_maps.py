@@ -4,13 +4,13 @@ import torch
 
 from models.networks.layers import identity_grid
 from models.networks.mesh_maps import (
-    SCALE,
     FEATURES,
     INNER_LIPS,
     LEFT_EYE,
     LIPS,
     LOWEST_EXPONENT,
     RIGHT_EYE,
+    SCALE,
     base_flow,
     feature_maps,
     gaussian_sum,
