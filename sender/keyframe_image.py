@@ -1,8 +1,8 @@
 """Encodes a keyframe's picture: RGB to one AV1 intra frame of at most so many bytes.
 
 Must import PyAV, numpy, OpenCV and `shared` only. Invariant: the result never exceeds the limit asked for, always
-decodes with `shared.keyframe_image.decode_keyframe_image`, and the search ends after ENCODE_MAX_TRIES encodings and,
-for pictures that cannot be coded so small, SOFTEN_SIGMAS_PX more.
+decodes with `shared.keyframe_image.decode_keyframe_image`, and the search ends after as many encodings as its effort allows
+and, for pictures that cannot be coded so small, SOFTEN_SIGMAS_PX more.
 
 Measured (SVT-AV1 4.1 in PyAV 18.1, six portraits, 2048 bytes; `vgg` is shared/perceptual's measure, lower is better):
 preset 4 tune IQ 35.5 dB, vgg 0.273; preset 4 tune PSNR 35.7, 0.286; preset 6 tune IQ 34.8, 0.305; preset 8 34.1, 0.343.
@@ -11,6 +11,7 @@ Ten bits change nothing.
 
 import math
 import os
+from enum import Enum
 from fractions import Fraction
 from typing import Final
 
@@ -24,8 +25,17 @@ from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_MAX_BYTES, KEYFRAME_MAX_SIDE_PX
 
-ENCODE_MAX_TRIES: Final = 4
-"""One encoding at preset 4 takes about 40 ms on one core, so the search stays near 150 ms."""
+
+
+class Effort(Enum):
+    """How hard to search: (preset of SVT-AV1, encodings at most)."""
+
+    THOROUGH = (4, 4)
+    """One encoding takes about 40 ms on one core, so the search stays near 150 ms."""
+    QUICK = (9, 2)
+    """About 10 ms an encoding: for the first keyframe, which somebody is waiting for."""
+
+
 SOFTEN_SIGMAS_PX: Final = (1.5, 4.0, 12.0, 48.0)
 """Blurs for pictures that do not fit even at the coarsest quantiser (noise, foliage): soft beats absent."""
 
@@ -43,7 +53,9 @@ _PARAMETERS: Final = "lp=1:avif=1:tune=3"
 """One thread; the still picture's short headers; tuned for how a picture looks."""
 
 
-def encode_keyframe_image(rgb: NDArray[np.uint8], max_bytes: int = 2048) -> bytes:
+def encode_keyframe_image(
+    rgb: NDArray[np.uint8], max_bytes: int = 2048, effort: Effort = Effort.THOROUGH
+) -> bytes:
     """One AV1 temporal unit (sequence header and frame) of at most max_bytes from RGB uint8 (H, W, 3).
 
     H, W: even, 64..KEYFRAME_MAX_SIDE_PX. max_bytes: KEYFRAME_IMAGE_MIN_BYTES..KEYFRAME_MAX_BYTES. The picture is
@@ -51,13 +63,13 @@ def encode_keyframe_image(rgb: NDArray[np.uint8], max_bytes: int = 2048) -> byte
     UserError for arguments out of range.
     """
     _check(rgb, max_bytes)
-    found = _search(rgb, max_bytes)
+    found = _search(rgb, max_bytes, effort)
     for sigma_px in SOFTEN_SIGMAS_PX:
         if found is not None:
             return found
         soft = cv2.GaussianBlur(rgb, (0, 0), sigma_px)
-        found = _if_fits(_encode(soft.astype(np.uint8), _CRF_MAX), max_bytes)
-    return found or _encode(np.full_like(rgb, rgb.mean(axis=(0, 1)).astype(np.uint8)), _CRF_MAX)
+        found = _if_fits(_encode(soft.astype(np.uint8), _CRF_MAX, effort), max_bytes)
+    return found or _encode(np.full_like(rgb, rgb.mean(axis=(0, 1)).astype(np.uint8)), _CRF_MAX, effort)
 
 
 def _check(rgb: NDArray[np.uint8], max_bytes: int) -> None:
@@ -75,15 +87,15 @@ def _check(rgb: NDArray[np.uint8], max_bytes: int) -> None:
         )
 
 
-def _search(rgb: NDArray[np.uint8], max_bytes: int) -> bytes | None:
+def _search(rgb: NDArray[np.uint8], max_bytes: int, effort: Effort) -> bytes | None:
     """Finest quantiser that fits: secant steps on ln(bytes), kept inside a bisection's bounds."""
     low, high = _CRF_MIN, _CRF_MAX
     target = math.log(_FIT_SHARE * max_bytes)
     point, slope = _TYPICAL_POINT, _LOG_SIZE_PER_CRF
     best: bytes | None = None
-    for tries in range(ENCODE_MAX_TRIES):
+    for tries in range(effort.value[1]):
         crf = min(max(round(point[0] + (target - point[1]) / slope), low), high)
-        data = _encode(rgb, crf)
+        data = _encode(rgb, crf, effort)
         if len(data) <= max_bytes:
             best, high = data, crf - 1
         else:
@@ -93,14 +105,14 @@ def _search(rgb: NDArray[np.uint8], max_bytes: int) -> bytes | None:
         last, point = point, (crf, math.log(len(data)))
         if tries > 0:
             slope = min((point[1] - last[1]) / (point[0] - last[0]), _LOG_SIZE_PER_CRF / 4)
-    return best or _if_fits(_encode(rgb, _CRF_MAX), max_bytes)
+    return best or _if_fits(_encode(rgb, _CRF_MAX, effort), max_bytes)
 
 
 def _if_fits(data: bytes, max_bytes: int) -> bytes | None:
     return data if len(data) <= max_bytes else None
 
 
-def _encode(rgb: NDArray[np.uint8], crf: int) -> bytes:
+def _encode(rgb: NDArray[np.uint8], crf: int, effort: Effort) -> bytes:
     # SVT-AV1 writes a banner for every encoder to stderr and offers only this variable against it.
     os.environ.setdefault("SVT_LOG", "1")
     try:
@@ -115,7 +127,7 @@ def _encode(rgb: NDArray[np.uint8], crf: int) -> bytes:
     encoder.color_range = ColorRange.JPEG
     encoder.colorspace = Colorspace.ITU601
     encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
-    encoder.options = {"crf": str(crf), "preset": "4", "svtav1-params": _PARAMETERS}
+    encoder.options = {"crf": str(crf), "preset": str(effort.value[0]), "svtav1-params": _PARAMETERS}
     packets = [*encoder.encode(_to_yuv(rgb)), *encoder.encode(None)]
     return strip_temporal_delimiter(b"".join(bytes(packet) for packet in packets))
 

@@ -1,9 +1,11 @@
-"""When to send a keyframe: the first good face, a moved crop, a request, another person perhaps.
+"""When to send a keyframe: the first face, a moved crop, a request, another person perhaps.
 
+The first face gives two: a small one at once, so that there is a picture, and a full one at the first good moment.
 Must import numpy only; no clock, no I/O. Invariant: reasons are never lost, only put off: until a good moment (eyes
-open, mouth closed), at most PATIENCE_MS, and never less than INTERVAL_MS after the last keyframe.
+open, mouth closed), at most PATIENCE_MS, until the one before is built, and never less than INTERVAL_MS after the last full one.
 """
 
+from enum import Enum
 from typing import Final
 
 import numpy as np
@@ -38,28 +40,49 @@ def is_good_reference(landmarks: NDArray[np.float32]) -> bool:
     return eyes_open and opening(landmarks, _INNER_LIPS) <= MOUTH_CLOSED
 
 
+class KeyframeKind(Enum):
+    """What a keyframe is for."""
+
+    FIRST = "something to see at once"
+    FULL = "the reference"
+
+
 class KeyframePolicy:
-    """Asked once per picture with a face; says whether this one shall become a keyframe."""
+    """Asked once per picture with a face; says whether this one shall become a keyframe, and of which kind."""
 
     def __init__(self) -> None:
+        self._begun = False
         self._last_ms: int | None = None
         self._since_ms: int | None = None
         self._face_ms: int | None = None
 
-    def decide(self, media_ms: int, landmarks: NDArray[np.float32], moved: bool, requested: bool) -> bool:
-        """media_ms: of this picture. moved: the crop is new. requested: the receiver asked for a reference."""
+    def decide(
+        self,
+        media_ms: int,
+        landmarks: NDArray[np.float32],
+        moved: bool,
+        requested: bool,
+        free: bool = True,
+    ) -> KeyframeKind | None:
+        """media_ms: of this picture. moved: the crop is new. requested: the receiver asked for a reference.
+
+        free: a keyframe could be built now; while it cannot, the answer is None.
+        """
         lost_long = self._face_ms is not None and media_ms - self._face_ms >= LOST_LONG_MS
         self._face_ms = media_ms
-        reason = self._last_ms is None or moved or requested or lost_long
-        if reason and self._since_ms is None:
+        if self._since_ms is None and (self._last_ms is None or moved or requested or lost_long):
             self._since_ms = media_ms
-        if self._since_ms is None or not self._is_due(media_ms, landmarks):
-            return False
+        if not free:
+            return None
+        if not self._begun:
+            self._begun = True
+            return KeyframeKind.FIRST
+        if self._since_ms is None or not self._is_due(media_ms, self._since_ms, landmarks):
+            return None
         self._last_ms, self._since_ms = media_ms, None
-        return True
+        return KeyframeKind.FULL
 
-    def _is_due(self, media_ms: int, landmarks: NDArray[np.float32]) -> bool:
-        since_ms = media_ms if self._since_ms is None else self._since_ms
+    def _is_due(self, media_ms: int, since_ms: int, landmarks: NDArray[np.float32]) -> bool:
         if self._last_ms is not None and media_ms - self._last_ms < INTERVAL_MS:
             return False
         return media_ms - since_ms >= PATIENCE_MS or is_good_reference(landmarks)

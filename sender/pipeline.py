@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from sender.crop import Crop, SteadyCrop, cut, face_extent, to_crop
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceTracker
-from sender.keyframe_image import encode_keyframe_image
-from sender.keyframe_policy import KeyframePolicy
+from sender.keyframe_image import Effort, encode_keyframe_image
+from sender.keyframe_policy import KeyframeKind, KeyframePolicy
 from sender.motion_encoder import ReferenceCode
 from sender.sources.base import PICTURE_INTERVAL_MS, SourcePicture
 from sender.sources.pattern import draw_head
 from shared.frames import Keyframe, KeyframeFormat, MotionFrame
-from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, PICTURE_SIZE_PX
+from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_PART_PAYLOAD_BYTES, PICTURE_SIZE_PX
 
 LOST_AFTER_PICTURES: Final = 3
 """A face missing in fewer pictures in a row is not called lost, only skipped."""
+FIRST_IMAGE_MAX_BYTES: Final = KEYFRAME_PART_PAYLOAD_BYTES - 90
+"""The first keyframe's picture: with shape, anchors, mask and checksums (69 to 75 bytes) it fits one part, one packet."""
 
 
 class FaceState(Enum):
@@ -49,8 +51,9 @@ class MotionCoder(Protocol):
         landmarks: NDArray[np.float32],
         mask: NDArray[np.float32],
         reference: ReferenceCode,
+        previous: NDArray[np.int16] | None,
     ) -> NDArray[np.int16]:
-        """Symbols (46,) relative to the reference."""
+        """Symbols (46,) relative to the reference. previous: those of the frame before, relative to the same."""
         ...
 
 
@@ -70,6 +73,7 @@ class KeyframeDraft:
 
     media_ms: int
     view: View
+    kind: KeyframeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,15 @@ class FacePipeline:
         self._policy = KeyframePolicy()
         self._missing = 0
         self._state = FaceState.WAITING_FACE
+        self._last_motion: MotionFrame | None = None
 
-    def process(self, picture: SourcePicture, active: Reference | None, requested: bool) -> Processed:
-        """active: the newest reference that motion may name. requested: the receiver wants a keyframe."""
+    def process(
+        self, picture: SourcePicture, active: Reference | None, requested: bool, free: bool = True
+    ) -> Processed:
+        """active: the newest reference that motion may name. requested: the receiver wants a keyframe.
+
+        free: no keyframe is being built, so a draft of one would be taken.
+        """
         face = self._tracker.update(picture.rgb)
         if (
             face is None or not np.isfinite(face.landmarks).all()
@@ -117,18 +127,25 @@ class FacePipeline:
         update = self._crop.update(width_px, height_px, face_extent(face.landmarks))
         view = self._view(picture.rgb, face.landmarks, active.crop if active else update.crop)
         draft = None
-        if self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested):
+        kind = self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested, free)
+        if kind is not None:
             same = view.crop == update.crop
             fresh = view if same else self._view(picture.rgb, face.landmarks, update.crop)
-            draft = KeyframeDraft(picture.media_ms, fresh)
+            draft = KeyframeDraft(picture.media_ms, fresh, kind)
         motion = self._motion(picture.media_ms, view, active) if active else None
         return Processed(picture.media_ms, self._state, face.count, view.picture, motion, draft)
 
     def build_keyframe(
         self, draft: KeyframeDraft, keyframe_id: int, max_bytes: int
     ) -> tuple[Keyframe, Reference]:
-        """Codes a draft; takes about 150 ms and may run in another thread than `process`."""
+        """Codes a draft; may run in another thread than `process`. A first one takes about 30 ms, a full one 150."""
         view = draft.view
+        first = draft.kind is KeyframeKind.FIRST
+        image = encode_keyframe_image(
+            view.picture,
+            min(max_bytes, FIRST_IMAGE_MAX_BYTES) if first else max_bytes,
+            Effort.QUICK if first else Effort.THOROUGH,
+        )
         code = self._coder.make_reference(view.picture, view.landmarks, view.mask)
         keyframe = Keyframe(
             keyframe_id=keyframe_id,
@@ -136,7 +153,7 @@ class FacePipeline:
             format=KeyframeFormat.AV1,
             width_px=PICTURE_SIZE_PX,
             height_px=PICTURE_SIZE_PX,
-            image=encode_keyframe_image(view.picture, max_bytes),
+            image=image,
             shape=code.shape,
             anchors=code.anchors,
             mask=code.mask,
@@ -155,8 +172,11 @@ class FacePipeline:
         return View(crop, square, to_crop(landmarks, crop), self._segmenter.mask(square))
 
     def _motion(self, media_ms: int, view: View, active: Reference) -> MotionFrame:
-        symbols = self._coder.encode(view.picture, view.landmarks, view.mask, active.code)
-        return MotionFrame(media_ms, active.keyframe_id, symbols)
+        last = self._last_motion
+        previous = last.symbols if last is not None and last.keyframe_id == active.keyframe_id else None
+        symbols = self._coder.encode(view.picture, view.landmarks, view.mask, active.code, previous)
+        self._last_motion = MotionFrame(media_ms, active.keyframe_id, symbols)
+        return self._last_motion
 
 
 def warm_up(pipeline: FacePipeline) -> None:

@@ -175,27 +175,34 @@ class SenderSession:
             active = self._active()
             requested = self.encoder.take_keyframe_wish() and not self._delivering
             done, compute_ms = await loop.run_in_executor(
-                self._worker, self._process, picture, active, requested
+                self._worker, self._process, picture, active, requested, self._builder_free
             )
             self._take(picture, done, compute_ms)
         await asyncio.wait([voice], timeout=VOICE_TAIL_S)
         self._finish(EndReason.SOURCE_ENDED)
 
     def _process(
-        self, picture: SourcePicture, active: Reference | None, requested: bool
+        self, picture: SourcePicture, active: Reference | None, requested: bool, free: bool
     ) -> tuple[Processed, float]:
         start_s = time.perf_counter()
-        done = self._pipeline.process(picture, active, requested)
+        done = self._pipeline.process(picture, active, requested, free)
         return done, (time.perf_counter() - start_s) * 1000
 
     def _active(self) -> Reference | None:
+        """What motion is coded against: the newest keyframe that is usable, or the first one while it is on its way."""
         usable = self.encoder.usable_keyframe_id
-        return None if usable is None else self._references.get(usable)
+        newest = next(reversed(self._references), None)
+        key = newest if usable is None else usable
+        return None if key is None else self._references.get(key)
+
+    @property
+    def _builder_free(self) -> bool:
+        return self._building is None or self._building.done()
 
     @property
     def _delivering(self) -> bool:
         """Whether a keyframe is being made or under way: the receiver repeats its wish until it has one."""
-        if self._building is not None and not self._building.done():
+        if not self._builder_free:
             return True
         return bool(self._references) and self.encoder.usable_keyframe_id != next(reversed(self._references))
 
@@ -204,7 +211,7 @@ class SenderSession:
         if done.motion is not None:
             self.encoder.push_motion(done.motion)
             self._wake.set()
-        if done.draft is not None and (self._building is None or self._building.done()):
+        if done.draft is not None and self._builder_free:
             self._building = self._start(self._build(done.draft))
         if self._recorder is not None and done.crop_picture is not None:
             self._start(self._record(self._recorder, done.media_ms, done.crop_picture))

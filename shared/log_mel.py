@@ -23,6 +23,8 @@ FLOOR: Final = 1e-6
 """Power added before the logarithm: silence is -13.8."""
 OFFSET: Final = 7.0
 SCALE: Final = 1 / 7.0
+SILENCE: Final = float((np.log(FLOOR) + OFFSET) * SCALE)
+"""What every band of a silent window holds; stands for sound that is not there (yet)."""
 
 
 def log_mel(pcm: NDArray[np.float32]) -> Array:

@@ -25,7 +25,7 @@ KEPT_IN_FLOAT: Final = (
     "/dense_motion/head/",
     "/generator/head/",
     "/generator/refine/refine.1/",
-    "/clean/clean.1/",
+    "/clean/clean.4/",
 )
 """Parts of node names: layers whose output is a flow, a blend or a pixel."""
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.losses.perceptual import Vgg19, default_vgg_path
 from models.networks.codec import Codec
 from models.training.adversary import Adversary, wants_adversary
-from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict
+from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict, start_from
 from models.training.clock import StageClock
 from models.training.dataset import open_cache, open_stills
 from models.training.loader import prefetched
@@ -222,7 +222,7 @@ def _device_name(asked: str) -> str:
 def _initial_codec(settings: Settings) -> Codec:
     codec = Codec(settings.size)
     if settings.start_from:
-        codec.load_state_dict(load_codec(Path(settings.start_from)).state_dict())
+        start_from(codec, Path(settings.start_from))
     if settings.detector_from:
         source = load_codec(Path(settings.detector_from))
         codec.analyser.load_state_dict(source.analyser.state_dict())

@@ -64,6 +64,21 @@ def load_codec(path: Path, *, average: bool = True) -> Codec:
     return codec.eval()
 
 
+def start_from(codec: Codec, path: Path) -> list[str]:
+    """Give a codec the moving average of a checkpoint, whose networks may be older: what does not fit starts anew.
+
+    Returns the names of the tensors that start anew. Raises UserError as `load_checkpoint` does, and when nothing fits.
+    """
+    found, wanted = load_checkpoint(path)["average"], codec.state_dict()
+    fitting = {
+        name: value for name, value in found.items() if name in wanted and value.shape == wanted[name].shape
+    }
+    if not fitting:
+        raise UserError(f"Nothing in the checkpoint {path} fits this size. Set start_from to a run of the same size.")
+    codec.load_state_dict(fitting, strict=False)
+    return sorted(set(wanted) - set(fitting))
+
+
 def settings_dict(settings: Settings) -> dict[str, Any]:
     """Return the settings as plain values."""
     return asdict(settings)

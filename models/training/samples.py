@@ -19,6 +19,7 @@ from shared.coding import mesh_motion
 from shared.coding.motion_code import dequantise_motion, quantise_motion
 from shared.coding.motion_layout import CODES, KEYPOINTS, MotionValues
 from shared.errors import UserError
+from shared.log_mel import SILENCE
 
 Array = NDArray[np.float32]
 FAR_CANDIDATES = 4
@@ -85,6 +86,7 @@ class Sampler:
         clip = _draw(self._people, random)
         keyframe = int(random.integers(len(clip.keyframe_indices)))
         consecutive = random.random() < 0.5
+        consecutive = consecutive and len(clip.frames) >= self._settings.frames
         drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
         if self._settings.far_share > 0 and not consecutive and random.random() < self._settings.far_share:
             drivings = [farthest(clip, keyframe, random) for _ in drivings]
@@ -93,7 +95,7 @@ class Sampler:
     def _still_row(self, random: np.random.Generator) -> dict[str, Array]:
         still, clip = _draw(self._stills, random), _draw(self._people, random)
         keyframe = int(random.integers(len(still.keyframe_indices)))
-        consecutive = random.random() < 0.5
+        consecutive = random.random() < 0.5 and len(clip.frames) >= self._settings.frames
         drivings = driving_indices(len(clip.frames), self._settings.frames, consecutive, random)
         posed = repose(still, clip, int(random.integers(len(clip.frames))), drivings)
         return self._assemble(posed, keyframe, list(range(1, len(posed.frames))), consecutive, random)
@@ -143,7 +145,7 @@ def _draw(people: list[list[CachedClip]], random: np.random.Generator) -> Cached
 
 def driving_indices(length: int, count: int, consecutive: bool, random: np.random.Generator) -> list[int]:
     """Return `count` frame numbers: one after the other, or anywhere in the clip."""
-    if consecutive and length >= count:
+    if consecutive:
         start = int(random.integers(length - count + 1))
         return list(range(start, start + count))
     return [int(index) for index in random.integers(length, size=count)]
@@ -222,7 +224,7 @@ def wire_driving(reference: Array, points: Array) -> Array:
 
 def voice_window(mel: NDArray[np.float32] | None, index: int) -> Array:
     """Return (40, 32): the log-mel columns around frame `index`, silence beyond the ends and without voice."""
-    window = np.zeros((VOICE_COLUMNS, 40), np.float32)
+    window = np.full((VOICE_COLUMNS, 40), SILENCE, np.float32)
     if mel is not None:
         end = (index + 1) * 4 + VOICE_AHEAD
         start = end - VOICE_COLUMNS

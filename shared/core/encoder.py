@@ -27,6 +27,8 @@ from shared.keyframe_blob import pack_keyframe
 from shared.limits import BUNDLE_MAX_MS, BUNDLE_MIN_MS, CONTROL_QUEUE_MESSAGES
 from shared.wire import BUNDLE_HEADER_BYTES, VOICE_HEADER_BYTES, Ack, Bundle, ControlFrame
 
+EARLY_FRAMES = 8
+"""Frames that wait for the first keyframe to be sent: 320 ms at 25 fps, and as many as fit one bundle."""
 IDLE_POLL_US = 1_000_000
 """How long `next_poll_us` looks ahead when nothing waits."""
 
@@ -83,18 +85,23 @@ class Encoder:
         self._ack: tuple[Ack, int] | None = None
         self._last_voice: VoicePacket | None = None
         self._last_motion: tuple[MotionFrame, ...] = ()
+        self._early: deque[MotionFrame] = deque(maxlen=EARLY_FRAMES)
         self._stats = EncoderStats()
         self._keyframe_wanted = False
 
     # --- what goes in ------------------------------------------------------------------------------------------------
 
     def push_motion(self, frame: MotionFrame) -> None:
-        """Queue a frame, newest last. A frame of a keyframe that is not usable yet is held back (dropped and counted).
+        """Queue a frame, newest last. While no keyframe is usable, frames wait for the first one to be sent.
 
-        Raises UserError for symbols outside the coder's ranges.
+        After that a frame of a keyframe that is not usable is dropped and counted. Raises UserError for symbols outside
+        the coder's ranges.
         """
         checked_symbols(frame.symbols, load_tables().motion)
-        if self._keyframes.usable(frame.keyframe_id):
+        if self._keyframes.newest_usable() is None:
+            self._count(motion_held_back=len(self._early) == self._early.maxlen)
+            self._early.append(frame)
+        elif self._keyframes.usable(frame.keyframe_id):
             self._bundler.push_motion(frame)
         else:
             self._count(motion_held_back=1)
@@ -141,7 +148,9 @@ class Encoder:
             outgoing.append(self._next_bundle(now_us))
             due_us = self._bundler.due_us(now_us)
         outgoing += [self._next_control() for _ in range(len(self._control))]
-        return outgoing + self._next_parts(now_us)
+        outgoing += self._next_parts(now_us)
+        self._release_early()
+        return outgoing
 
     def next_poll_us(self, now_us: int) -> int:
         """When to poll again, unless something is pushed before."""
@@ -176,6 +185,11 @@ class Encoder:
         """Whether the receiver asked for a new reference since the last call or the last push_keyframe."""
         wanted, self._keyframe_wanted = self._keyframe_wanted, False
         return wanted
+
+    def _release_early(self) -> None:
+        """The first keyframe is out: what was coded against it meanwhile may follow."""
+        while self._early and self._keyframes.newest_usable() is not None:
+            self.push_motion(self._early.popleft())
 
     # --- bundles ----------------------------------------------------------------------------------------------------
 

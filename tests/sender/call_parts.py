@@ -35,11 +35,16 @@ class MeshCoder:
         return ReferenceCode(shape, np.zeros(ANCHOR_SYMBOLS, np.int16), coarse_mask(mask))
 
     def encode(
-        self, picture: Picture, landmarks: Array, mask: Array, reference: ReferenceCode
+        self,
+        picture: Picture,
+        landmarks: Array,
+        mask: Array,
+        reference: ReferenceCode,
+        previous: NDArray[np.int16] | None,
     ) -> NDArray[np.int16]:
         pose, expression = mesh_motion.fit_pose_and_expression(reference.points(), normalised(landmarks))
         still = np.zeros((KEYPOINTS, 2), np.float32), np.zeros(CODES, np.float32)
-        return quantise_motion(MotionValues(pose, expression, *still))
+        return quantise_motion(MotionValues(pose, expression, *still), previous)
 
 
 def make_pipeline() -> FacePipeline:

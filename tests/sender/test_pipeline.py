@@ -8,8 +8,9 @@ import pytest
 
 from sender.crop import Crop
 from sender.face.tracker import TrackedFace
-from sender.keyframe_policy import INTERVAL_MS
+from sender.keyframe_policy import INTERVAL_MS, KeyframeKind
 from sender.pipeline import (
+    FIRST_IMAGE_MAX_BYTES,
     LOST_AFTER_PICTURES,
     FacePipeline,
     FaceState,
@@ -19,6 +20,7 @@ from sender.pipeline import (
 )
 from sender.sources.base import SourcePicture
 from sender.sources.pattern import draw_head
+from shared.core.keyframe_sender import split
 from shared.keyframe_blob import pack_keyframe, parse_keyframe
 from tests.sender.call_parts import Picture, make_pipeline
 
@@ -50,18 +52,27 @@ def show(
 
 
 def first_reference(pipeline: FacePipeline, rgb: Picture) -> Reference:
+    """The first full keyframe; the small one before it is not built."""
     for media_ms in range(0, 400, 40):
         done = show(pipeline, media_ms, rgb)
         assert done.motion is None
-        if done.draft is not None:
+        if done.draft is not None and done.draft.kind is KeyframeKind.FULL:
             return pipeline.build_keyframe(done.draft, 7, 2048)[1]
     raise AssertionError("no keyframe within the patience")
 
 
+def test_the_first_keyframe_fits_one_part(pipeline: FacePipeline) -> None:
+    draft = show(pipeline, 0, draw_head(0)).draft
+    assert draft is not None and draft.kind is KeyframeKind.FIRST
+    keyframe, _ = pipeline.build_keyframe(draft, 3, 2048)
+    assert len(split(3, pack_keyframe(keyframe))) == 1
+
+
 def test_a_keyframe_survives_its_own_wire_format(pipeline: FacePipeline) -> None:
-    draft = next(d for ms in range(0, 400, 40) if (d := show(pipeline, ms, draw_head(0)).draft))
-    keyframe, reference = pipeline.build_keyframe(draft, 3, 2048)
-    assert len(keyframe.image) <= 2048
+    drafts = [d for ms in range(0, 400, 40) if (d := show(pipeline, ms, draw_head(0)).draft)]
+    assert [draft.kind for draft in drafts] == [KeyframeKind.FIRST, KeyframeKind.FULL]
+    keyframe, reference = pipeline.build_keyframe(drafts[1], 3, 2048)
+    assert FIRST_IMAGE_MAX_BYTES < len(keyframe.image) <= 2048
     received = parse_keyframe(3, pack_keyframe(keyframe))
     assert received.image == keyframe.image and (received.shape == reference.code.shape).all()
     assert 100 < received.mask.sum() < 900

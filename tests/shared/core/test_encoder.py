@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.coding.tables import load_tables
 from shared.control import Bye
-from shared.core.encoder import IDLE_POLL_US, Encoder, EncoderConfig
+from shared.core.encoder import EARLY_FRAMES, IDLE_POLL_US, Encoder, EncoderConfig
 from shared.core.events import VoiceReceived
 from shared.errors import MalformedMessage, RemoteError, UserError
 from shared.frames import Channel, MotionFrame, VoicePacket
@@ -38,12 +38,31 @@ def bundles(encoder: Encoder, now_us: int) -> list[Bundle]:
     return [message for message in messages if isinstance(message, Bundle)]
 
 
-def test_motion_waits_for_a_keyframe_but_voice_does_not() -> None:
+def test_motion_waits_for_the_first_keyframe_but_voice_does_not() -> None:
     encoder = Encoder(EncoderConfig())
     encoder.push_motion(frame_at(0, WALK, 0))
     encoder.push_voice(VoicePacket(0, 80, b"voice"))
     (bundle,) = bundles(encoder, 0)
     assert bundle.motion == () and bundle.voice[0].data == b"voice"
+    encoder.push_keyframe(keyframe(0, image_bytes=100))
+    assert not bundles(encoder, 10_000)
+    (bundle,) = bundles(encoder, encoder.next_poll_us(10_000))
+    assert len(bundle.motion) == 1
+    assert encoder.stats.motion_held_back == 0
+
+
+def test_as_many_frames_wait_for_the_first_keyframe_as_fit_one_bundle_and_the_oldest_goes() -> None:
+    encoder = Encoder(EncoderConfig())
+    for number in range(EARLY_FRAMES):
+        encoder.push_motion(frame_at(number, WALK, 0))
+    assert encoder.stats.motion_held_back == 0
+    encoder.push_motion(frame_at(EARLY_FRAMES, WALK, 0))
+    assert encoder.stats.motion_held_back == 1
+
+
+def test_motion_of_a_keyframe_that_is_not_usable_is_dropped_once_another_is() -> None:
+    encoder = started()
+    encoder.push_motion(frame_at(0, WALK, 9))
     assert encoder.stats.motion_held_back == 1
 
 
