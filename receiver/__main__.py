@@ -25,6 +25,7 @@ from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession, mo
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
 from receiver.voice_features import VoiceFeatures
+from receiver.warm_up import warm_up
 from shared.errors import UserError
 from shared.join_token import join_from_environment, join_from_file
 from shared.limits import PEER_SILENCE_MS
@@ -125,6 +126,7 @@ async def _run(config: ReceiverConfig) -> int:
     join = _join(config)
     backend = await asyncio.to_thread(choose_backend, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
+    await asyncio.to_thread(warm_up, backend)
     sinks = open_sinks(config.sink)
     worker = RenderWorker(backend)
     try:
