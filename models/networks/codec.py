@@ -14,7 +14,10 @@ from models.networks.renderer import Renderer
 from models.networks.sizes import SIZES
 from models.networks.voice import VoiceEncoder
 
-KEYPOINT_STEP = 1 / 64
+KEYPOINT_STEP = 1 / 40
+"""Of a frame's keypoints, 3 px: they move hair and shoulders, whose borders the network finds itself."""
+ANCHOR_KEYPOINT_STEP = 1 / 64
+"""Of the reference's keypoints, which are sent once."""
 CODE_STEP = 1 / 8
 
 

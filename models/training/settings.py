@@ -27,6 +27,7 @@ class LossWeights:
     adversarial: float = 0.0
     feature_matching: float = 0.0
     distill: float = 0.0
+    detail: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

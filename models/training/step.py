@@ -9,7 +9,14 @@ from torch import Tensor
 from models.losses import motion as motion_losses
 from models.losses import perceptual, picture
 from models.losses.identity import identity_consistency
-from models.networks.codec import CODE_STEP, KEYPOINT_STEP, Analysis, Codec, rounding_noise
+from models.networks.codec import (
+    ANCHOR_KEYPOINT_STEP,
+    CODE_STEP,
+    KEYPOINT_STEP,
+    Analysis,
+    Codec,
+    rounding_noise,
+)
 from models.networks.dense_motion import Driving
 from models.networks.detector import DETECTOR_SIDE
 from models.networks.layers import resize
@@ -116,7 +123,7 @@ class Step:
     ) -> Driving:
         frames, flat = data["target"].shape[1], per_frame(data)
         at_reference = codec.analyser(data["original"], data["true_reference_points"], data["reference_mask"])
-        keypoints = rounding_noise(repeat(at_reference.keypoints, frames), KEYPOINT_STEP, generator)
+        keypoints = rounding_noise(repeat(at_reference.keypoints, frames), ANCHOR_KEYPOINT_STEP, generator)
         moved = rounding_noise(at_driving.keypoints, KEYPOINT_STEP, generator)
         codes = rounding_noise(repeat(at_reference.codes, frames), CODE_STEP, generator)
         keep = (
@@ -139,6 +146,8 @@ class Step:
             "mouth": picture.regional(rebuilt, target, regions[:, :1]).mean(),
             "eyes": picture.regional(rebuilt, target, regions[:, 1:]).mean(),
         }
+        if self._settings.losses.detail > 0:
+            losses["detail"] = (picture.detail(rebuilt, target) * sharpness[:, 0]).mean()
         if self._vgg is None:
             return losses
         side = self._settings.crop_px

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.losses import perceptual
-from models.networks.codec import CODE_STEP, KEYPOINT_STEP, Codec
+from models.networks.codec import ANCHOR_KEYPOINT_STEP, CODE_STEP, KEYPOINT_STEP, Codec
 from models.networks.dense_motion import Driving
 from models.networks.layers import warp
 from models.networks.mesh_maps import base_flow
@@ -97,7 +97,8 @@ def _driving(
     count = len(mel)
     still = codec.analyser(source["original"], source["true_reference_points"], source["reference_mask"])
     moved = codec.analyser(drive["target"], drive["true_points"], drive["target_mask"])
-    keypoints, codes = _rounded(still.keypoints, KEYPOINT_STEP), _rounded(still.codes, CODE_STEP)
+    keypoints = _rounded(still.keypoints, ANCHOR_KEYPOINT_STEP)
+    codes = _rounded(still.codes, CODE_STEP)
     zeros = mel.new_zeros
     return Driving(
         source["reference_points"].expand(count, -1, -1), drive["driving_points"],

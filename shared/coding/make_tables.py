@@ -55,7 +55,7 @@ class Quantisers:
     affine_step: float = 1 / 192
     translation_step: float = 1 / 320
     expression_step: float = 0.03
-    keypoint_step: float = 1 / 64
+    keypoint_step: float = 1 / 40
     code_step: float = 1 / 8
     shape_affine_step: float = 1 / 512
     shape_coefficient_step: float = 0.01

@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from models.networks.codec import Codec
-from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict
+from models.training.checkpoint import (
+    load_checkpoint,
+    load_codec,
+    save_checkpoint,
+    settings_dict,
+    start_from,
+)
 from models.training.settings import Settings
 from shared.errors import UserError
 
@@ -39,6 +45,24 @@ def test_a_codec_is_the_average_or_the_last_weights(path: Path) -> None:
     assert torch.equal(load_codec(path).state_dict()[name], saved["average"][name])
     assert torch.equal(load_codec(path, average=False).state_dict()[name], saved["codec"][name])
     assert not load_codec(path).training
+
+
+def test_what_an_older_network_lacks_starts_anew(path: Path) -> None:
+    saved = state()
+    gone, kept = "renderer.generator.head.weight", "renderer.generator.to64.weight"
+    saved["average"][gone] = saved["average"][gone][:, :1]
+    save_checkpoint(path, saved)
+    codec = Codec("tiny")
+    before = codec.state_dict()[gone].clone()
+    assert start_from(codec, path) == [gone]
+    assert torch.equal(codec.state_dict()[gone], before)
+    assert torch.equal(codec.state_dict()[kept], saved["average"][kept])
+
+
+def test_starting_from_something_else_is_an_error(path: Path) -> None:
+    save_checkpoint(path, state() | {"average": {"other": torch.zeros(1)}})
+    with pytest.raises(UserError, match="Nothing in the checkpoint"):
+        start_from(Codec("tiny"), path)
 
 
 def test_a_missing_checkpoint_says_how_to_make_one(path: Path) -> None:

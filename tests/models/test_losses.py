@@ -35,6 +35,15 @@ def test_regional_sees_only_its_region() -> None:
     )
 
 
+def test_detail_counts_missing_structure_but_hardly_its_exact_place() -> None:
+    sharp = torch.nn.functional.interpolate(torch.rand(1, 3, 32, 32), 128, mode="bicubic").clamp(0, 1)
+    blurred = torch.nn.functional.avg_pool2d(sharp, 5, 1, 2)
+    moved_by_one = sharp.roll(1, dims=3)
+    assert picture.detail(sharp, sharp).item() == 0
+    assert picture.detail(blurred, sharp) > 3 * picture.detail(moved_by_one, sharp)
+    assert picture.pixel(moved_by_one, sharp) > picture.pixel(blurred, sharp) / 2
+
+
 def test_temporal_ignores_what_stays_and_clips_that_jump() -> None:
     original = torch.rand(2, 2, 3, 16, 16)
     constant_error = original + 0.2
