@@ -157,11 +157,12 @@ def test_a_voice_window_at_the_ends_has_its_columns_in_their_places(index: int) 
     columns = np.arange(VOICE_COLUMNS) + (index + 1) * 4 + VOICE_AHEAD - VOICE_COLUMNS
     known = (columns >= 0) & (columns < 400)
     assert np.array_equal(row[known], columns[known] + 1)
-    assert (row[~known] <= 0).all()
+    assert (row[~known] == np.float32(SILENCE)).all()
 
 
-def test_without_voice_the_window_is_empty() -> None:
-    assert not voice_window(None, 3).any()
+def test_without_voice_the_window_is_silence() -> None:
+    assert (voice_window(None, 3) == np.float32(SILENCE)).all()
+    assert log_mel(np.zeros(400, np.float32)) == pytest.approx(SILENCE)
 
 
 def test_a_wire_mask_is_the_senders(cached: list[CachedClip]) -> None:
