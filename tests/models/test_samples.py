@@ -22,6 +22,7 @@ from models.training.samples import (
     wire_shape,
 )
 from models.training.settings import Settings
+from shared.log_mel import SILENCE, log_mel
 
 pytestmark = pytest.mark.model
 
