@@ -17,8 +17,6 @@ NARROW_SIGMA: Final = 0.06
 """3 % of the picture's width, in -1..1 units (measured: 3 % beats FACTS' 6 % by a little)."""
 WIDE_SIGMA: Final = 0.30
 """15 % of the width: how far off the mesh the hair and the neck follow."""
-DISTANCE_SIGMA: Final = 0.06
-"""The distance to the mesh is read off this kernel: -2 s^2 ln(sum) is a soft minimum, in float32 good to 0.79."""
 DISTANCE_POINTS: Final = 5.0
 """About as many points as share the nearest place; without it the distance is underestimated at the rim."""
 FADE_DISTANCE: Final = 0.50
@@ -92,17 +90,17 @@ def base_flow(reference: Tensor, driving: Tensor, side: int = FLOW_SIDE) -> tupl
     near = narrow[:, 2:] / (narrow[:, 2:] + NARROW_TRUST * SCALE)
     small = 1e-6 * SCALE
     flow = near * narrow[:, :2] / (narrow[:, 2:] + small) + (1 - near) * wide[:, :2] / (wide[:, 2:] + small)
-    fade = torch.clamp(1 - mesh_distance(driving, ones, side) / FADE_DISTANCE, 0.0, 1.0)
+    fade = torch.clamp(1 - mesh_distance(narrow[:, 2:]) / FADE_DISTANCE, 0.0, 1.0)
     return flow * fade, fade
 
 
-def mesh_distance(points: Tensor, scaled: Tensor, side: int) -> Tensor:
+def mesh_distance(density: Tensor) -> Tensor:
     """Return (B, 1, side, side): about how far each place is from the mesh, in -1..1 units; needs float32.
 
-    points (B, 468, 2); scaled (B, 468, 1): SCALE everywhere.
+    density: SCALE times the sum of the narrow Gaussians at each place. -2 s^2 ln(sum) is a soft minimum of the distances,
+    in float32 good to 0.79.
     """
-    density = gaussian_sum(points, scaled, DISTANCE_SIGMA, side)
-    squared = -2 * DISTANCE_SIGMA**2 * (torch.log(density + 1e-30) - math.log(DISTANCE_POINTS * SCALE))
+    squared = -2 * NARROW_SIGMA**2 * (torch.log(density + 1e-30) - math.log(DISTANCE_POINTS * SCALE))
     return torch.sqrt(torch.clamp(squared, min=1e-12))
 
 

@@ -2,8 +2,9 @@
 
     python -m models.training.motion_tables --cache DIR --checkpoint FILE.pt
 
-The analyser of the checkpoint gives keypoints and codes; mesh, shape and masks come from the cache. After it, run
-`python -m tests.golden.make_coding`: other tables are another bitstream.
+The analyser of the checkpoint gives keypoints and codes; mesh, shape and masks come from the cache. Steps are those of
+`Quantisers`; the pose is rounded with the tables that are there, so run it twice after a change of the pose's steps. After it,
+run `python -m tests.golden.make_coding`: other tables are another bitstream.
 """
 
 import argparse
@@ -20,10 +21,11 @@ from models.training.dataset import CachedClip, open_cache
 from models.training.samples import Augmentation, wire_mask
 from shared.coding import mesh_motion
 from shared.coding.make_tables import Quantisers, build_tables, tables_text
-from shared.coding.motion_code import quantise_motion
+from shared.coding.motion_code import motion_vector
 from shared.coding.motion_layout import KEYPOINTS, MotionValues
+from shared.coding.quantiser import quantise
 from shared.coding.shape_code import dequantise_anchors, quantise_anchors
-from shared.coding.tables import parse_tables
+from shared.coding.tables import SymbolPlan, parse_tables
 
 FRAMES_PER_PERSON = 60
 TABLES = Path("shared/coding/motion_tables.json")
@@ -31,7 +33,9 @@ Symbols = NDArray[np.int16]
 
 
 @torch.no_grad()
-def clip_symbols(clip: CachedClip, analyser: Analyser, frames: int) -> tuple[Symbols, Symbols, Symbols]:
+def clip_symbols(
+    clip: CachedClip, analyser: Analyser, frames: int, plan: SymbolPlan
+) -> tuple[Symbols, Symbols, Symbols]:
     """Return motion (T, 46) of the first `frames` frames relative to the first, its shape (70,) and anchors (24,)."""
     count = min(frames, len(clip.frames))
     plain = Augmentation()
@@ -49,7 +53,7 @@ def clip_symbols(clip: CachedClip, analyser: Analyser, frames: int) -> tuple[Sym
         moved = MotionValues(
             pose, expression, difference[: 2 * KEYPOINTS].reshape(-1, 2), difference[2 * KEYPOINTS :]
         )
-        motion.append(quantise_motion(moved, motion[-1] if motion else None))
+        motion.append(quantise(motion_vector(moved), plan, motion[-1] if motion else None))
     return np.stack(motion), shape, anchors
 
 
@@ -74,7 +78,8 @@ def main() -> None:
     quantisers = Quantisers()
     analyser = load_codec(options.checkpoint).analyser
     clips = balanced(open_cache(options.cache))
-    samples = [clip_symbols(clip, analyser, FRAMES_PER_PERSON) for clip in track(clips, "analysing")]
+    plan = quantisers.motion_plan()
+    samples = [clip_symbols(clip, analyser, FRAMES_PER_PERSON, plan) for clip in track(clips, "analysing")]
     masks = np.stack([wire_mask(Augmentation().mask(clip.masks[0]))[0].astype(np.int64) for clip in clips])
     tables = build_tables(
         [motion for motion, _, _ in samples], np.stack([shape for _, shape, _ in samples]),

@@ -21,6 +21,7 @@ from shared.coding.tables import (
     MASK_CONTEXTS,
     TABLES_FORMAT,
     Ladder,
+    SymbolPlan,
     ladder_of,
     parse_tables,
     table_identity,
@@ -75,6 +76,12 @@ class Quantisers:
             [MOTION_SYMBOL_MAX * self.expression_step] * 16 + [2 * COORDINATE_MAX] * 16 + [self.code_max] * 8
         )
         return steps, largest
+
+    def motion_plan(self) -> SymbolPlan:
+        """How motion becomes symbols before there are tables; what only tables know (`absolute`) is zero."""
+        steps, largest = self.motion()
+        ranges = np.array(symbol_ranges(steps, largest))
+        return SymbolPlan(np.array(steps), -ranges, ranges, np.zeros(len(steps), np.int64))
 
     def shape(self) -> tuple[list[float], list[float]]:
         """Steps and largest values of the 70 shape symbols."""

@@ -9,6 +9,7 @@ from models.networks.mesh_maps import (
     LEFT_EYE,
     LIPS,
     LOWEST_EXPONENT,
+    NARROW_SIGMA,
     RIGHT_EYE,
     SCALE,
     base_flow,
@@ -62,7 +63,7 @@ def test_the_background_far_from_the_face_stays(mesh: np.ndarray) -> None:
 
 def test_the_distance_to_the_mesh_is_a_soft_minimum(mesh: np.ndarray) -> None:
     points = moved(mesh * 0.8)
-    found = mesh_distance(points, torch.full((1, 468, 1), SCALE), 64)[0, 0]
+    found = mesh_distance(gaussian_sum(points, torch.full((1, 468, 1), SCALE), NARROW_SIGMA, 64))[0, 0]
     exact = torch.cdist(identity_grid(64, points).reshape(-1, 2), points[0]).min(dim=1).values.reshape(64, 64)
     outside = (exact > 0.1) & (exact < 0.6)
     assert (found - exact)[outside].abs().max() < 0.1

@@ -5,6 +5,7 @@ import torch
 from models.networks.codec import Analyser
 from models.training.dataset import CachedClip
 from models.training.motion_tables import balanced, clip_symbols
+from shared.coding.make_tables import Quantisers
 from shared.coding.motion_code import dequantise_motion, quantise_motion
 from shared.coding.motion_layout import ANCHOR_SYMBOLS, SHAPE_SYMBOLS, SYMBOLS
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.model
 
 def test_a_clip_becomes_the_symbols_that_a_sender_would_send(cached: list[CachedClip]) -> None:
     torch.manual_seed(0)
-    motion, shape, anchors = clip_symbols(cached[0], Analyser().eval(), 5)
+    motion, shape, anchors = clip_symbols(cached[0], Analyser().eval(), 5, Quantisers().motion_plan())
     assert motion.shape == (5, SYMBOLS)
     assert shape.shape == (SHAPE_SYMBOLS,)
     assert anchors.shape == (ANCHOR_SYMBOLS,)

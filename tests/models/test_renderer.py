@@ -123,7 +123,7 @@ def test_the_cleaning_starts_as_nothing_and_stays_in_range() -> None:
     encoder = ReferenceEncoder(TINY)
     image = torch.rand(1, 3, 256, 256)
     assert torch.equal(encoder(image, torch.zeros(1, 1, 32, 32)).picture, image)
-    torch.nn.init.constant_(encoder.clean[1].bias, 5.0)
+    torch.nn.init.constant_(encoder.clean[-1].bias, 5.0)
     assert encoder(image, torch.zeros(1, 1, 32, 32)).picture.max() == 1
 
 
