@@ -6,6 +6,9 @@ SHELL := /bin/bash
 VENV ?= .venv
 INPUT ?=
 OUT ?= out/demo
+CLIPS ?= experiments/sample
+LINKS ?=
+RUNGS ?=
 PYTEST_ARGS ?=
 # The first Python that runs and is new enough; override with: make PYTHON=/path/to/python3.12 demo
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -14,24 +17,40 @@ IN_VENV := $(VENV)/bin/python
 LOCKED := pyproject.toml constraints.txt
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help venv demo test test-web check format lock clean
+.PHONY: help venv demo bench-network test test-web web test-browser check format lock clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Options: INPUT=clip.mp4|camera  OUT=dir  PYTEST_ARGS='-k name'  PYTHON=python3.12"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Options: INPUT=clip.mp4|camera  OUT=dir  CLIPS=dir  PYTEST_ARGS='-k name'  PYTHON=python3.12"
 
 venv: $(IN_VENV) ## make the virtual environment
 
 demo: $(VENV)/.demo ## make a call: INPUT=clip.mp4|camera (default: the project's sample), results in OUT
 	@$(IN_VENV) -m experiments.demo --input "$(INPUT)" --out "$(OUT)"
 
+# OUT's default is the demo's, so this target has its own. A run that was stopped goes on where it was.
+bench-network: OUT := $(if $(filter out/demo,$(OUT)),out/network,$(OUT))
+bench-network: $(VENV)/.demo ## real calls through bad networks: CLIPS=dir, LINKS=clean,loss5 RUNGS=motion,voice; results in OUT
+	@$(IN_VENV) -m experiments.network --clips "$(CLIPS)" --out "$(OUT)" $(if $(LINKS),--links "$(LINKS)") $(if $(RUNGS),--rungs "$(RUNGS)")
+
 test: $(VENV)/.test ## run the tests, those marked slow left out
 	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
 
-# npm brings nothing but the type checker; `make test` runs the same tests without it where there is node.
-test-web: $(VENV)/.test ## check the types of the page's modules and run their tests: needs node 20 and npm
-	@cd signaling/web && npm ci --no-audit --no-fund && npm run check
+# `make test` runs the same tests where there is node, those of the networks only after `make web`.
+test-web: $(VENV)/.test web ## check the types of the page's modules and run their tests: needs node 20 and npm
+	@cd signaling/web && npm run check
 	@$(IN_VENV) -m pytest -q tests/web $(PYTEST_ARGS)
+
+# The page's one dependency at run time is served from here, so that it asks nobody else: see signaling/page.py.
+ENGINE := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
+web: signaling/web/ort/ort-wasm-simd-threaded.wasm ## fetch the page's engine (onnxruntime-web): needs node 20 and npm
+
+signaling/web/ort/ort-wasm-simd-threaded.wasm: signaling/web/package-lock.json
+	@cd signaling/web && npm ci --no-audit --no-fund && mkdir -p ort \
+		&& cp $(addprefix node_modules/onnxruntime-web/dist/,$(ENGINE)) ort/ && touch ort/*
+
+test-browser: $(VENV)/.browser web ## real calls of the page in Chromium: apt install chromium; FACEWIRE_PAGE_PNG=file keeps a screenshot
+	@$(IN_VENV) -m pytest -q -s tests/browser $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, formatting and types
 	@$(IN_VENV) -m ruff check .
@@ -53,7 +72,7 @@ lock: $(VENV)/.dev ## write constraints.txt anew from pyproject.toml
 		| grep -E '^[A-Za-z0-9]' | grep -vE '^(facewire|nvidia-|cuda-|triton)'; } > constraints.txt
 
 clean: ## remove the virtual environment, results and caches
-	rm -rf $(VENV) out build *.egg-info signaling/web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out build *.egg-info signaling/web/node_modules signaling/web/ort .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(IN_VENV):
@@ -72,6 +91,11 @@ $(VENV)/.demo: $(LOCKED) | $(IN_VENV)
 $(VENV)/.test: $(LOCKED) | $(IN_VENV)
 	@echo "Installing what the tests need (torch included)"
 	@$(INSTALL) ".[test]"
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test
+	@echo "Installing what drives the browser"
+	@$(INSTALL) ".[test-browser]"
 	@touch $@
 
 # The type checker reads the types of every dependency, so it wants them installed.

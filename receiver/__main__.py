@@ -10,7 +10,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,19 @@ from typing import Any
 from models.weights import bundle_digest
 from receiver.backends.base import Backend
 from receiver.backends.choose import BACKENDS, SIZES, choose_backend
+from receiver.call import ReceiverCall
+from receiver.clock import monotonic_us
 from receiver.config import ReceiverConfig, load_config, print_config
 from receiver.doctor import run_doctor
 from receiver.render_worker import RenderWorker
-from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession, monotonic_us
+from receiver.seat import Seat, join_of
+from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
 from receiver.voice_features import VoiceFeatures
 from receiver.warm_up import warm_up
 from shared.errors import UserError
-from shared.join_token import join_from_environment, join_from_file
-from shared.limits import PEER_SILENCE_MS
-from shared.signaling_messages import Join
-from shared.transport.signaling_client import connect_call
-from shared.transport.webrtc import WebRtcConfig
+from shared.transport.base import Transport
 
 EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
 ANALYSER = "analyser/analyser.onnx"
@@ -103,78 +102,69 @@ def _parser() -> argparse.ArgumentParser:
         help="threads of the network (default: the cores but one, at most 2)",
     )
     add("--seconds", type=float, metavar="S", help="end the call after this long")
+    add(
+        "--rejoin-seconds",
+        type=float,
+        metavar="S",
+        help=f"wait this long for a peer that was lost, 0: not at all (default: {default.rejoin_seconds:g})",
+    )
     add("--stats", metavar="FILE.json", help="write what happened, also after Ctrl-C or a lost peer")
     add("--config", type=Path, metavar="FILE.toml", help="settings by their long names, with _ for -")
     add("--print-config", action="store_true", help="print the settings and end")
     return parser
 
 
-def _join(config: ReceiverConfig) -> Join:
-    if not config.signaling:
-        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
-    if config.token_file:
-        return join_from_file(Path(config.token_file))
-    if config.token_env:
-        return join_from_environment(config.token_env)
-    raise UserError(
-        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
-    )
-
-
 async def _run(config: ReceiverConfig) -> int:
     """Everything that can be refused is opened before anybody is called."""
-    join = _join(config)
+    join_of(config)
     backend = await asyncio.to_thread(choose_backend, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
     await asyncio.to_thread(warm_up, backend)
     sinks = open_sinks(config.sink)
     worker = RenderWorker(backend)
     try:
-        return await _call(config, join, worker, sinks)
+        return await _call(config, worker, sinks)
     finally:
         await asyncio.to_thread(sinks.close)
         await asyncio.to_thread(worker.close)
 
 
-async def _call(config: ReceiverConfig, join: Join, worker: RenderWorker, sinks: SinkSet) -> int:
+async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) -> int:
     model = bundle_digest([ANALYSER])[:16]
     stats = CallStats(joined_us=monotonic_us())
-    connection = WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000)
-    joining = asyncio.ensure_future(connect_call(config.signaling, join, connection))
-    stop = _on_signals(joining.cancel)
+    seat = Seat(config)
+    last: Transport | None = None
+
+    async def connected(transport: Transport, part: SinkSet, left_s: float | None) -> ReceiverSession:
+        nonlocal last
+        last = transport
+        ears = await asyncio.to_thread(VoiceFeatures)
+        return ReceiverSession(
+            transport, worker, part, model, left_s, stats, _print_report, voice_features=ears
+        )
+
+    call = ReceiverCall(seat.meet, connected, sinks, config.seconds, config.rejoin_seconds)
+    _on_signals(call.stop)
     try:
-        transport = await joining
-    except asyncio.CancelledError:
-        return EXIT_OK
-    features = await asyncio.to_thread(VoiceFeatures)
-    session = ReceiverSession(
-        transport, worker, sinks, model, config.seconds, stats, _print_report, voice_features=features
-    )
-    stop(session.stop)
-    try:
-        end = await session.run()
+        end = await call.run()
     finally:
-        if config.stats:
-            content = report(
-                stats, _shown(config), _describe(worker.backend), transport, session.decoder.stats
-            )
+        await seat.leave()
+        await asyncio.to_thread(sinks.close)
+        stats.failures = list(sinks.failures)
+        if config.stats and last is not None and call.session is not None:
+            described = _describe(worker.backend)
+            content = report(stats, _shown(config), described, last, call.session.decoder.stats)
             write_report(Path(config.stats), content)
     return _exit_status(end)
 
 
-def _on_signals(first: Any) -> Any:
-    """Calls `first` at SIGINT or SIGTERM; the returned function replaces it."""
+def _on_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-
-    def listen(action: Any) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, action)
-            except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
-
-    listen(first)
-    return listen
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _describe(backend: Backend) -> dict[str, Any]:

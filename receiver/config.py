@@ -4,15 +4,14 @@ Must import the standard library and `shared` only. Invariant: a `ReceiverConfig
 is a UserError that names the setting and its range.
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
+from shared.config_file import load_settings, print_settings
 from shared.errors import UserError
-
-_ADVICE = "See python -m receiver --print-config."
+from shared.limits import REJOIN_MAX_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class ReceiverConfig:
 
     signaling: ws:// or wss:// address. token_file, token_env: where the join token is. sink: specs, see
     `receiver.sinks.open`. backend, size, threads: see `receiver.backends.choose`. stats: JSON file. seconds: end after
-    this long.
+    this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
     """
 
     signaling: str = ""
@@ -33,6 +32,7 @@ class ReceiverConfig:
     threads: int | None = None
     stats: str = ""
     seconds: float | None = None
+    rejoin_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges; names of sinks and backends are checked when opened."""
@@ -40,52 +40,18 @@ class ReceiverConfig:
             raise UserError(f"threads = {self.threads} is not possible: choose 1 to 64.")
         if self.seconds is not None and not 0.1 <= self.seconds <= 86_400 * 7:  # also false for NaN
             raise UserError(f"seconds = {self.seconds:g} is not possible: choose 0.1 to 604800.")
+        if not 0 <= self.rejoin_seconds <= REJOIN_MAX_S:
+            value = self.rejoin_seconds
+            raise UserError(f"rejoin_seconds = {value:g} is not possible: choose 0 to {REJOIN_MAX_S:g}.")
         if not self.sink:
             raise UserError("At least one sink is needed: give --sink none to keep nothing.")
 
 
 def load_config(flags: Mapping[str, Any], file: Path | None = None) -> ReceiverConfig:
     """Defaults, overridden by the file, overridden by flags. Raises UserError."""
-    values = {**_read(file), **flags}
-    if "sink" in values:
-        values["sink"] = tuple(values["sink"])
-    return replace(ReceiverConfig(), **values)
+    return load_settings(ReceiverConfig(), flags, file, "python -m receiver")
 
 
 def print_config(config: ReceiverConfig) -> str:
     """The settings as TOML that `--config` reads; what is not set is left out."""
-    values = ((field.name, getattr(config, field.name)) for field in fields(config))
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in values if value not in (None, ""))
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"The settings file {file} cannot be read: {error}.") from error
-    kinds = get_type_hints(ReceiverConfig)
-    for name, value in values.items():
-        if name not in kinds:
-            raise UserError(f"{file}: there is no setting {name!r}. There are: {', '.join(sorted(kinds))}.")
-        if not _is_a(value, kinds[name]):
-            raise UserError(f"{file}: {name} = {value!r} is of the wrong kind. {_ADVICE}")
-    return values
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    if kind == tuple[str, ...]:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    kinds = get_args(kind) or (kind,)
-    if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))
+    return print_settings(config)

@@ -1,8 +1,8 @@
-"""The visible mark that says a picture is reconstructed, and the card shown before there is a picture.
+"""The visible mark that says what a picture is, reconstructed or sent, and the card shown before there is a picture.
 
 Must import numpy and cv2 only. Invariant: a picture that people see has passed `mark`; the mark is the same pixels
-in the same corner of every picture, so it neither flickers nor moves. (EU AI Act art. 50: label what is synthetic,
-no later than first exposure.)
+in the same corner of every picture of its kind, so it neither flickers nor moves; "frozen" is added to it, not mixed in.
+(EU AI Act art. 50: label what is synthetic, no later than first exposure.)
 """
 
 from functools import lru_cache
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MARK_TEXT: Final = "reconstructed"
+VIDEO_TEXT: Final = "video"
+FROZEN_SUFFIX: Final = ", frozen"
 WAITING_TEXT: Final = ("waiting for", "the first picture")
 
 _PLATE_HEIGHT: Final = 1 / 16
@@ -25,14 +27,19 @@ _CARD_COLOUR: Final = (52, 56, 62)
 _CARD_TEXT_COLOUR: Final = 215
 
 
-def mark(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def label(reconstructed: bool, frozen: bool) -> str:
+    """What the mark of a picture says. frozen: it stands still because nothing newer came."""
+    return (MARK_TEXT if reconstructed else VIDEO_TEXT) + (FROZEN_SUFFIX if frozen else "")
+
+
+def mark(picture: NDArray[np.uint8], text: str = MARK_TEXT) -> NDArray[np.uint8]:
     """A copy of picture, RGB uint8 (H, W, 3), with the mark in its lower left corner."""
     marked = picture.copy()
-    text = _plate(picture.shape[0])
+    ink_mask = _plate(picture.shape[0], text)
     top, left = mark_corner(picture.shape[0])
-    region = marked[top : top + text.shape[0], left : left + text.shape[1]]
-    opacity = np.maximum(text, _PLATE_OPACITY)[:, : region.shape[1], None]
-    ink = 255.0 * text[:, : region.shape[1], None]
+    region = marked[top : top + ink_mask.shape[0], left : left + ink_mask.shape[1]]
+    opacity = np.maximum(ink_mask, _PLATE_OPACITY)[:, : region.shape[1], None]
+    ink = 255.0 * ink_mask[:, : region.shape[1], None]
     region[:] = np.rint(region * (1.0 - opacity) + ink * opacity).astype(np.uint8)
     return marked
 
@@ -40,7 +47,7 @@ def mark(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def mark_corner(side_px: int) -> tuple[int, int]:
     """Top and left of the mark's plate in a picture of that height."""
     margin = max(1, round(side_px * _MARGIN))
-    return side_px - margin - _plate(side_px).shape[0], margin
+    return side_px - margin - _plate(side_px, MARK_TEXT).shape[0], margin
 
 
 @lru_cache(maxsize=4)
@@ -60,11 +67,11 @@ def waiting_picture(side_px: int) -> NDArray[np.uint8]:
     return card
 
 
-@lru_cache(maxsize=4)
-def _plate(side_px: int) -> NDArray[np.float32]:
+@lru_cache(maxsize=8)
+def _plate(side_px: int, text: str) -> NDArray[np.float32]:
     """The mark, 0 (plate) to 1 (ink), with a little plate around the text."""
     height = max(8, round(side_px * _PLATE_HEIGHT))
-    return np.pad(_text(MARK_TEXT, height), ((0, 0), (height // 4, height // 4)))
+    return np.pad(_text(text, height), ((0, 0), (height // 4, height // 4)))
 
 
 def _text(text: str, height_px: int) -> NDArray[np.float32]:

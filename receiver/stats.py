@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from shared.core.decoder import DecoderStats
-from shared.core.due import PictureDue
+from shared.core.due import PictureDue, PictureState
 from shared.errors import UserError
 from shared.limits import STATS_MAX_PICTURES
 from shared.transport.base import Transport
+
+_STATES = tuple(state.value for state in PictureState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +34,22 @@ class PictureStat:
 
 @dataclass(frozen=True, slots=True)
 class VoiceStat:
-    """One block of voice. played_us: when the sinks had it."""
+    """One block of voice. played_us: when the sinks had it. silent: concealment had faded out, the voice has a gap."""
 
     media_ms: int
     duration_ms: int
     due_us: int
     played_us: int
     concealed: bool
+    silent: bool = False
 
 
 @dataclass(slots=True)
 class CallStats:
     """Filled while the call runs.
 
-    joined_us: when this end went to the signaling service. opened_us: when the channels to the peer were open.
+    joined_us: when this end went to the signaling service. opened_us: when the channels to the peer were first open; times
+    of media are of the connection that they came by, counts["connections"] of them.
     playout: (due_us, offset_us) at each change of the media clock; the delay grew by as much as offset_us did.
     """
 
@@ -73,6 +77,7 @@ class CallStats:
         """Count all, keep the first STATS_MAX_PICTURES."""
         self.counts["voice_blocks"] += 1
         self.counts["voice_concealed"] += row.concealed
+        self.counts["voice_silent"] += row.silent
         if len(self.voice) < STATS_MAX_PICTURES:
             self.voice.append(row)
 
@@ -110,7 +115,7 @@ def report(
         "wire_history": [asdict(second) for second in transport.counter.history()],
         "transport": asdict(transport.stats),
         "decoder": asdict(decoder),
-        "counts": dict(stats.counts),
+        "counts": {**dict.fromkeys(_STATES, 0), **stats.counts},
         "playout": [{"due_us": due_us, "offset_us": offset_us} for due_us, offset_us in stats.playout],
         "references": stats.references,
         "pictures": [asdict(picture) for picture in stats.pictures],

@@ -21,13 +21,15 @@ Pcm = NDArray[np.int16]
 class PlayedVoice:
     """Sound to play now: int16 (samples,) mono 48 kHz whose first sample belongs to media_ms.
 
-    concealed: made up because the packet was lost or broken. stretch: no media time passes (see VoiceDue).
+    concealed: made up because the packet was lost or broken. stretch: no media time passes (see VoiceDue). silent: nothing
+    is left to make it up from, so that there is a gap.
     """
 
     pcm: Pcm
     media_ms: int
     concealed: bool
     stretch: bool
+    silent: bool
 
 
 class VoicePlayer:
@@ -42,9 +44,10 @@ class VoicePlayer:
         """Sound for one due piece, exactly due.duration_ms long."""
         pcm = None if due.packet is None else self._decode(due.packet.data)
         concealed = pcm is None
+        silent = concealed and self._concealed_ms >= VOICE_CONCEAL_MS + VOICE_FADE_MS
         pcm = self._conceal(due.duration_ms) if pcm is None else pcm
         pcm = _exactly(pcm, due.duration_ms * SAMPLES_PER_MS)
-        return PlayedVoice(pcm, due.media_ms, concealed, due.stretch)
+        return PlayedVoice(pcm, due.media_ms, concealed, due.stretch, silent)
 
     def close(self) -> None:
         """Free the native decoder."""

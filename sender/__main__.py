@@ -14,13 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from models.weights import bundle_digest
-from sender.config import SenderConfig, load_config, print_config
+from sender.call_end import CallEnd, EndReason, LiveReport
+from sender.config import RUNGS, SenderConfig, load_config, print_config
 from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.motion_encoder import ANALYSER, MotionEncoder
 from sender.pipeline import FacePipeline, warm_up
-from sender.session import CallEnd, EndReason, LiveReport, SenderSession
+from sender.session import SenderSession
 from sender.sources.base import Source
 from sender.sources.open import open_source
 from sender.stats import write_report
@@ -39,7 +40,8 @@ examples:
   python -m sender --source pattern --seconds 10 --stats call.json ...     (no camera, no file needed)
 
 Settings come from the defaults, then --config FILE.toml, then flags; --print-config shows the result. Each second a
-line of JSON goes to stdout: state, media_s, forward_kbps, reverse_kbps, fps. Ctrl-C ends the call in good order.
+line of JSON goes to stdout: state, media_s, forward_kbps, reverse_kbps, fps, rung, bundle_ms, estimate_kbps. Ctrl-C
+ends the call in good order.
 A token comes from: python -m signaling token --room ROOM --role sender --secret-file FILE
 """
 
@@ -83,10 +85,21 @@ def _parser() -> argparse.ArgumentParser:
     add("--loop", action="store_true", help="play the file over and over")
     add("--microphone", metavar="NAME", help="microphone to use with a camera (default: the system's)")
     add(
+        "--rung",
+        choices=tuple(RUNGS),
+        help="what travels besides the voice: auto follows the network (default: auto)",
+    )
+    add(
+        "--max-kbps",
+        type=float,
+        metavar="KBPS",
+        help="most that may be sent, headers counted (default: 20; 40 for thumbnail, 150 for video)",
+    )
+    add(
         "--bundle-ms",
-        type=int,
+        type=_or_auto,
         metavar="MS",
-        help=f"time between messages, 40 to 200 (default: {default.bundle_ms})",
+        help="time between messages, 40 to 200, or auto: 80, more on a thin link (default: auto)",
     )
     add(
         "--voice-kbps",
@@ -96,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--voice-frame-ms",
-        type=_frame_ms,
+        type=_or_auto,
         metavar="MS",
         help="20, 40, 60, 80, 100, 120 or auto (default: auto)",
     )
@@ -121,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _frame_ms(text: str) -> int | None:
+def _or_auto(text: str) -> int | None:
     return None if text == "auto" else int(text)
 
 

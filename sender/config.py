@@ -4,13 +4,15 @@ Must import the standard library and `shared` only. Invariant: a `SenderConfig` 
 a UserError that names the setting and its range.
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Final
 
+from shared.config_file import load_settings, print_settings
+from shared.core.ladder import MAX_DEFAULT_KBPS, LadderConfig, Plan
 from shared.errors import UserError
+from shared.frames import Rung
 from shared.limits import (
     BUNDLE_MAX_MS,
     BUNDLE_MIN_MS,
@@ -21,13 +23,24 @@ from shared.limits import (
 )
 from shared.opus import FRAME_DURATIONS_MS
 
+RUNGS: Final[dict[str, Rung | None]] = {"auto": None, **{rung.name.lower(): rung for rung in Rung}}
+RUNG_MAX_KBPS: Final[dict[Rung | None, float]] = {Rung.THUMBNAIL: 40.0, Rung.VIDEO: 150.0}
+"""What a call may take when the user asks for one of these rungs and for no rate."""
+BUNDLE_DEFAULT_MS: Final = 80
+"""Time between messages where the network allows it."""
+MAX_KBPS_LEAST: Final = 10.0
+MAX_KBPS_MOST: Final = 1000.0
+"""Below the least not even voice fits; nothing is sent that needs the most."""
+
 
 @dataclass(frozen=True, slots=True)
 class SenderConfig:
     """All settings of one call. Times and sizes are in the units of their names; None and "" mean not set.
 
     source: see `sender.sources.open`. signaling: ws:// or wss:// address. token_file, token_env: where the join token
-    is. voice_frame_ms: None follows bundle_ms. seconds: end after this long.
+    is. rung: "auto", or the one to stay on. max_kbps: on the wire; None: 20, or what the chosen rung, voice_kbps and
+    bundle_ms take.
+    bundle_ms: None follows the network. voice_frame_ms: None follows the bundles. seconds: end after this long.
     """
 
     source: str = "pattern"
@@ -36,7 +49,9 @@ class SenderConfig:
     token_env: str = ""
     loop: bool = False
     microphone: str = ""
-    bundle_ms: int = 80
+    rung: str = "auto"
+    max_kbps: float | None = None
+    bundle_ms: int | None = None
     voice_kbps: float = 6.0
     voice_frame_ms: int | None = None
     keyframe_bytes: int = 2048
@@ -47,7 +62,12 @@ class SenderConfig:
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges."""
-        _check_range("bundle_ms", self.bundle_ms, BUNDLE_MIN_MS, BUNDLE_MAX_MS)
+        if self.bundle_ms is not None:
+            _check_range("bundle_ms", self.bundle_ms, BUNDLE_MIN_MS, BUNDLE_MAX_MS)
+        if self.rung not in RUNGS:
+            raise UserError(f"rung = {self.rung!r} is not possible: choose one of {', '.join(RUNGS)}.")
+        if self.max_kbps is not None:
+            _check_range("max_kbps", self.max_kbps, MAX_KBPS_LEAST, MAX_KBPS_MOST)
         _check_range("voice_kbps", self.voice_kbps, OPUS_BITRATE_MIN_BPS / 1000, OPUS_BITRATE_MAX_BPS / 1000)
         _check_range(
             "keyframe_bytes", self.keyframe_bytes, KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_SENDER_MAX_BYTES
@@ -61,57 +81,23 @@ class SenderConfig:
             )
 
     @property
-    def voice_packet_ms(self) -> int:
-        """Duration of one Opus packet: the longest that fills bundles evenly, unless one was chosen."""
-        if self.voice_frame_ms is not None:
-            return self.voice_frame_ms
-        return max((ms for ms in FRAME_DURATIONS_MS if self.bundle_ms % ms == 0), default=60)
+    def ladder(self) -> LadderConfig:
+        """What the rate may do."""
+        rung, max_kbps = RUNGS[self.rung], self.max_kbps
+        if max_kbps is None:
+            asked = Plan(Rung.MOTION, self.bundle_ms or BUNDLE_DEFAULT_MS, self.voice_kbps, 25.0)
+            max_kbps = RUNG_MAX_KBPS.get(rung, max(MAX_DEFAULT_KBPS, asked.wire_kbps()))
+        return LadderConfig(max_kbps, rung, self.bundle_ms, self.voice_kbps)
 
 
 def load_config(flags: Mapping[str, Any], file: Path | None = None) -> SenderConfig:
     """Defaults, overridden by the file, overridden by flags. Raises UserError."""
-    return replace(SenderConfig(), **{**_read(file), **flags})
+    return load_settings(SenderConfig(), flags, file, "python -m sender")
 
 
 def print_config(config: SenderConfig) -> str:
     """The settings as TOML that `--config` reads; what is not set is left out."""
-    values = ((field.name, getattr(config, field.name)) for field in fields(config))
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in values if value not in (None, ""))
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        repr(value)
-        if not isinstance(value, str)
-        else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"The settings file {file} cannot be read: {error}.") from error
-    kinds = get_type_hints(SenderConfig)
-    for name, value in values.items():
-        if name not in kinds:
-            raise UserError(f"{file}: there is no setting {name!r}. There are: {', '.join(sorted(kinds))}.")
-        if not _is_a(value, kinds[name]):
-            raise UserError(
-                f"{file}: {name} = {value!r} is of the wrong kind. See python -m sender --print-config."
-            )
-    return values
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    kinds = getattr(kind, "__args__", (kind,))
-    if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))
+    return print_settings(config)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

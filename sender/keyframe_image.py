@@ -26,7 +26,6 @@ from shared.errors import UserError
 from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_MAX_BYTES, KEYFRAME_MAX_SIDE_PX
 
 
-
 class Effort(Enum):
     """How hard to search: (preset of SVT-AV1, encodings at most)."""
 

@@ -1,5 +1,7 @@
 """One call from the sending side: source -> pipeline -> encoder -> transport, and the peer's answers back.
 
+The peer's acknowledgements set the pace: `RateFollower` turns them into a plan, which voice, motion and pictures follow.
+
 Must not import torch, aiortc or aiohttp (the transport is handed in). Invariant: nothing heavy runs on the event loop,
 nothing is queued between its parts (the newest picture wins), and however the call ends the source, the recorder and
 the native codecs are closed and the reason stands in the statistics.
@@ -10,67 +12,42 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sender.call_end import CallEnd, EndReason, LiveReport
 from sender.config import SenderConfig
 from sender.crop_recorder import CropRecorder
+from sender.picture_rungs import PictureOrder, PictureRungs
 from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed, Reference
+from sender.rate_follower import RateFollower
 from sender.sources.base import Clock, Latest, MonotonicClock, Source, SourcePicture
 from sender.stats import CallStats, PictureStat
 from sender.voice import VoiceEncoder
 from shared.coding.identity import coding_identity
-from shared.control import Bye, Disclosure, Hello, MediaConfig, Pin
+from shared.control import Bye, Disclosure, Hello, Pin
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import AckReceived, ControlReceived, Event
+from shared.core.ladder import Plan
 from shared.errors import RemoteError, UnsupportedVersion, UserError
-from shared.frames import Keyframe, Rung
+from shared.frames import Keyframe, VideoUnit
 from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE, PEER_PROBE_MS
 from shared.opus import OpusEncoder
 from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
 from shared.wire import PROTOCOL_VERSION
+
+__all__ = ["CallEnd", "EndReason", "LiveReport", "SenderSession"]
 
 DISCLOSURE_TEXT: Final = "The picture is rebuilt by a neural network from motion data; the voice is real."
 VOICE_TAIL_S: Final = 0.25
 """How long the voice may outlast the pictures at the end of a source."""
 _KEYFRAME_IDS: Final = 256
 _REPORT_INTERVAL_S: Final = 1.0
-
-
-class EndReason(Enum):
-    """Why a call ended."""
-
-    SOURCE_ENDED = "the source ended"
-    TIME_IS_UP = "the time is up"
-    STOPPED = "stopped"
-    PEER_LEFT = "the other end hung up"
-    PEER_LOST = "the other end is gone"
-    PEER_REFUSED = "the other end does not speak this protocol"
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnd:
-    """How a call ended. error: what went wrong, if something did."""
-
-    reason: EndReason
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LiveReport:
-    """What is said once a second. media_s: of the newest picture. fps: pictures sent. Rates count every wire byte."""
-
-    state: str
-    media_s: float
-    forward_kbps: float
-    reverse_kbps: float
-    fps: float
 
 
 class SenderSession:
@@ -88,14 +65,18 @@ class SenderSession:
     ) -> None:
         """model: identity of the motion model, which both ends must share. on_report: called once a second."""
         self.stats = CallStats()
-        self.encoder = Encoder(EncoderConfig(bundle_ms=config.bundle_ms, keyframe_kbps=config.keyframe_kbps))
+        self.encoder = Encoder(EncoderConfig(keyframe_kbps=config.keyframe_kbps))
+        self.follower = RateFollower(self.encoder, config.ladder, config.voice_frame_ms)
         self._config, self._source, self._transport, self._pipeline = config, source, transport, pipeline
         self._hello = Hello(PROTOCOL_VERSION, model, coding_identity())
         self._clock = clock or MonotonicClock()
         self._on_report = on_report
         self._decoder = Decoder()
         self._recorder = CropRecorder(Path(config.record_crop)) if config.record_crop else None
-        self._voice = VoiceEncoder(OpusEncoder(round(config.voice_kbps * 1000), config.voice_packet_ms))
+        self._voice = VoiceEncoder(
+            OpusEncoder(round(config.voice_kbps * 1000), self.follower.voice_packet_ms)
+        )
+        self._pictures = PictureRungs()
         self._latest: Latest[SourcePicture] = Latest()
         self._references: dict[int, Reference] = {}
         self._next_keyframe_id = 0
@@ -127,8 +108,9 @@ class SenderSession:
     async def run(self) -> CallEnd:
         """The whole call. Remote mistakes and lost peers are in the result; UserError is raised."""
         self.stats.started_us = self._clock.now_us()
-        for message in (self._hello, Disclosure(DISCLOSURE_TEXT), self._media_config()):
+        for message in (self._hello, Disclosure(DISCLOSURE_TEXT), self.follower.media_config):
             self.encoder.push_control(message)
+        self.stats.note_plan(self._media_ms, self.follower.plan)
         voice = self._start(self._feed_voice())
         feeding = [voice, self._start(self._feed_pictures())]
         working = [self._start(self._work(voice)), self._start(self._report())]
@@ -174,19 +156,26 @@ class SenderSession:
         while (picture := await self._latest.get()) is not None:
             active = self._active()
             requested = self.encoder.take_keyframe_wish() and not self._delivering
-            done, compute_ms = await loop.run_in_executor(
-                self._worker, self._process, picture, active, requested, self._builder_free
-            )
-            self._take(picture, done, compute_ms)
+            process = partial(self._process, picture, active, requested, self._builder_free)
+            order = self.follower.picture_order()
+            done, unit, compute_ms = await loop.run_in_executor(self._worker, process, order)
+            self._take(picture, done, unit, compute_ms)
         await asyncio.wait([voice], timeout=VOICE_TAIL_S)
         self._finish(EndReason.SOURCE_ENDED)
 
     def _process(
-        self, picture: SourcePicture, active: Reference | None, requested: bool, free: bool
-    ) -> tuple[Processed, float]:
+        self,
+        picture: SourcePicture,
+        active: Reference | None,
+        requested: bool,
+        free: bool,
+        order: PictureOrder | None,
+    ) -> tuple[Processed, VideoUnit | None, float]:
         start_s = time.perf_counter()
-        done = self._pipeline.process(picture, active, requested, free)
-        return done, (time.perf_counter() - start_s) * 1000
+        done, unit = self._pipeline.process(picture, active, requested, free), None
+        if done.crop_picture is not None:
+            unit = self._pictures.code(order, done.crop_picture, done.media_ms)
+        return done, unit, (time.perf_counter() - start_s) * 1000
 
     def _active(self) -> Reference | None:
         """What motion is coded against: the newest keyframe that is usable, or the first one while it is on its way."""
@@ -206,11 +195,16 @@ class SenderSession:
             return True
         return bool(self._references) and self.encoder.usable_keyframe_id != next(reversed(self._references))
 
-    def _take(self, picture: SourcePicture, done: Processed, compute_ms: float) -> None:
+    def _take(
+        self, picture: SourcePicture, done: Processed, unit: VideoUnit | None, compute_ms: float
+    ) -> None:
         self._state, self._media_ms = done.state, done.media_ms
-        if done.motion is not None:
+        sent = done.motion is not None and self.follower.wants_motion(done.motion.media_ms)
+        if done.motion is not None and sent:
             self.encoder.push_motion(done.motion)
-            self._wake.set()
+        if unit is not None:
+            self.encoder.push_video(unit)
+        self._wake.set()
         if done.draft is not None and self._builder_free:
             self._building = self._start(self._build(done.draft))
         if self._recorder is not None and done.crop_picture is not None:
@@ -222,7 +216,7 @@ class SenderSession:
                 picture.capture_us,
                 round(compute_ms, 3),
                 done.state.name,
-                done.motion is not None,
+                sent,
             )
         )
 
@@ -256,6 +250,8 @@ class SenderSession:
         while True:
             self._wake.clear()
             now_us = self._clock.now_us()
+            if (plan := self.follower.update(now_us)) is not None:
+                self._follow(plan)
             for outgoing in self.encoder.poll(now_us):
                 await self._transport.send(outgoing)
             wait_us = self.encoder.next_poll_us(now_us) - self._clock.now_us()
@@ -263,6 +259,12 @@ class SenderSession:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(wait_us, 0) / 1_000_000):
                     await self._wake.wait()
+
+    def _follow(self, plan: Plan) -> None:
+        """Voice follows here; motion and pictures look at the plan themselves."""
+        self._voice.set_bitrate(round(plan.voice_kbps * 1000))
+        self._voice.set_frame_ms(self.follower.voice_packet_ms)
+        self.stats.note_plan(self._media_ms, plan)
 
     async def _receive(self) -> None:
         while True:
@@ -288,9 +290,14 @@ class SenderSession:
         match event:
             case AckReceived(ack):
                 self.encoder.receive_ack(ack, now_us)
+                self.follower.acknowledged(now_us)
                 self._wake.set()
             case ControlReceived(Hello() as hello):
                 self._compare(hello)
+                self.follower.greet(hello)
+            case ControlReceived(Pin(rung)):
+                self.follower.pin(rung)
+                self._wake.set()
             case ControlReceived(Bye()):
                 self._finish(EndReason.PEER_LEFT)
             case _:
@@ -340,7 +347,7 @@ class SenderSession:
         self._wake.set()
         if self._transport.state is not TransportState.OPEN:
             return
-        await asyncio.sleep(self._config.bundle_ms * 1.5 / 1000)  # the last bundle's own time
+        await asyncio.sleep(self.follower.plan.bundle_ms * 1.5 / 1000)  # the last bundle's own time
         self.encoder.push_control(Bye(self._goodbye_reason()))
         with suppress(TransportClosed):
             for outgoing in self.encoder.poll(self._clock.now_us()):
@@ -362,6 +369,7 @@ class SenderSession:
         for executor in (self._worker, self._aside):
             await asyncio.to_thread(executor.shutdown)
         self._voice.close()
+        self._pictures.close()
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close)
 
@@ -375,11 +383,9 @@ class SenderSession:
             before_sent, sent = sent, self.stats.counts["sent"]
             forward_kbps, reverse_kbps = wire.rates_kbps(before)
             fps = (sent - before_sent) / _REPORT_INTERVAL_S
-            media_s = self._media_ms / 1000
-            self._on_report(LiveReport(self._state.value, media_s, forward_kbps, reverse_kbps, fps))
-
-    def _media_config(self) -> MediaConfig:
-        return MediaConfig(250, self._config.bundle_ms, self._config.voice_packet_ms, Rung.MOTION)
+            plan, estimate_kbps = self.follower.plan, self.follower.link.estimate_kbps
+            rates = forward_kbps, reverse_kbps, fps, plan.rung.name.lower(), plan.bundle_ms, estimate_kbps
+            self._on_report(LiveReport(self._state.value, self._media_ms / 1000, *rates))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

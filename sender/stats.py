@@ -13,11 +13,14 @@ from typing import Any
 
 from sender.config import SenderConfig
 from shared.core.encoder import EncoderStats
+from shared.core.ladder import Plan
 from shared.errors import UserError
 from shared.transport.base import WireSecond, WireSnapshot
 
 PICTURES_KEPT = 90_000
 """One hour at 25 fps; after that only counters grow."""
+
+PLANS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class CallStats:
     counts: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
     keyframes: list[dict[str, float]] = field(default_factory=list)
+    plans: list[dict[str, Any]] = field(default_factory=list)
 
     def add_picture(self, picture: PictureStat) -> None:
         """Keeps the first hour's pictures and counts all."""
@@ -48,6 +52,11 @@ class CallStats:
         self.counts["sent"] += picture.sent
         if len(self.pictures) < PICTURES_KEPT:
             self.pictures.append(picture)
+
+    def note_plan(self, media_ms: int, plan: Plan) -> None:
+        """What is sent from media_ms on; the first thousand changes."""
+        if len(self.plans) < PLANS_KEPT:
+            self.plans.append({"media_ms": media_ms, **asdict(plan), "wire_kbps": round(plan.wire_kbps(), 1)})
 
     def report(
         self,
@@ -68,6 +77,7 @@ class CallStats:
             "payload": asdict(payload),
             "counts": dict(self.counts),
             "keyframes": self.keyframes,
+            "plans": self.plans,
             "pictures": [asdict(picture) for picture in self.pictures],
             "warnings": self.warnings,
         }

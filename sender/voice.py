@@ -1,6 +1,6 @@
 """Voice blocks to Opus packets with media times.
 
-Must import numpy and `shared` only. Invariant: packet n starts exactly n * frame_ms after the first one while blocks
+Must import numpy and `shared` only. Invariant: each packet starts exactly where the one before ended while blocks
 follow each other; a gap in the blocks is filled with silence or, past GAP_MAX_MS, starts a new count at the block's
 own time, so packets never drift from the media clock.
 """
@@ -44,6 +44,10 @@ class VoiceEncoder:
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Applies from the next packet on. Raises UserError if out of range."""
         self._encoder.set_bitrate(bitrate_bps)
+
+    def set_frame_ms(self, frame_ms: int) -> None:
+        """Duration of the packets from the next one on. Raises UserError for one that does not exist."""
+        self._encoder.set_frame_ms(frame_ms)
 
     def close(self) -> None:
         """Frees the native encoder."""

@@ -80,6 +80,15 @@ def parse_sequence_header(data: bytes) -> SequenceHeader:
     return _sequence_header(_Bits(obus[0].payload))
 
 
+def check_inter_frame(data: bytes) -> None:
+    """Raises MalformedMessage unless the temporal unit is one frame that keeps to the sequence header before it."""
+    obus = _split_obus(data)
+    if obus and obus[0].type is ObuType.TEMPORAL_DELIMITER:
+        obus = obus[1:]
+    if [obu.type for obu in obus] != [ObuType.FRAME]:
+        raise MalformedMessage("AV1 picture between keyframes must be one frame")
+
+
 def strip_temporal_delimiter(data: bytes) -> bytes:
     """The temporal unit without its two-byte delimiter, which a single picture does not need."""
     return data[2:] if data[:2] == b"\x12\x00" else data

@@ -21,6 +21,8 @@ from shared.limits import (
 )
 
 KIND_KEY: Final = "kind"
+FEATURE_VIDEO: Final = "video"
+"""Stands in `Hello.features` of an end that shows thumbnails and video; they are sent to no other."""
 PAYLOAD_MAX_BYTES: Final = MESSAGE_MAX_BYTES - 1
 """One byte of the message is version and type."""
 

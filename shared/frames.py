@@ -28,6 +28,15 @@ class Rung(IntEnum):
     VIDEO = 3
 
 
+class VideoKind(IntEnum):
+    """The two coded pictures that may travel beside motion, or instead of it."""
+
+    THUMBNAIL = 0
+    """64 to 128 px, inside the bundles: corrects what motion cannot say."""
+    VIDEO = 1
+    """Ordinary video, cut into parts of its own."""
+
+
 class KeyframeFormat(IntEnum):
     """Picture formats that a keyframe may carry."""
 
@@ -76,6 +85,23 @@ class Keyframe:
     shape: NDArray[np.int16]
     anchors: NDArray[np.int16]
     mask: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoUnit:
+    """One coded picture: one AV1 temporal unit without its temporal delimiter.
+
+    unit_id: 0..255, wraps, one more for each coded picture of its kind. media_ms: capture time on the sender's media
+    clock. intra: decodable on its own (sequence header and key frame). side_px: the square picture's side,
+    VIDEO_MIN_SIDE_PX..VIDEO_MAX_SIDE_PX. data: 1..VIDEO_UNIT_MAX_BYTES bytes.
+    """
+
+    kind: VideoKind
+    unit_id: int
+    media_ms: int
+    intra: bool
+    side_px: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def decode_keyframe_image(data: bytes, width_px: int, height_px: int) -> NDArray
     frame = _decode_one(data)
     if (frame.width, frame.height) != (width_px, height_px):
         raise MalformedMessage("keyframe picture decodes to another size than it claims")
-    return _to_rgb(frame, header)
+    return frame_to_rgb(frame, header)
 
 
 def _decode_one(data: bytes) -> "VideoFrame":
@@ -60,8 +60,8 @@ def _decode_one(data: bytes) -> "VideoFrame":
     return frames[0]
 
 
-def _to_rgb(frame: "VideoFrame", header: SequenceHeader) -> NDArray[np.uint8]:
-    """BT.709 where the header says so, BT.601 otherwise (what encoders mean when they say nothing)."""
+def frame_to_rgb(frame: "VideoFrame", header: SequenceHeader) -> NDArray[np.uint8]:
+    """RGB uint8 (height, width, 3) of a decoded 4:2:0 frame: BT.709 where the header says so, BT.601 otherwise (what encoders mean when they say nothing)."""
     from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
     rgb = frame.reformat(

@@ -76,6 +76,8 @@ SIGNALING_TOKEN_DEFAULT_S: Final = 300
 """Life of a join token unless asked otherwise: it only has to reach the person and be used once."""
 SIGNALING_TOKEN_MAX_S: Final = 24 * 3600
 """Longest life of a token that the server accepts; bounds how long used tokens must be remembered."""
+SIGNALING_PAGE_TOKEN_S: Final = 3600
+"""Life of a token that the page is given: of an invitation, and of the one for joining the same room again."""
 SIGNALING_USED_TOKENS_MAX: Final = 100_000
 """Used token ids remembered until they expire (about 15 MB); beyond that joins are refused, none is forgotten early."""
 TURN_CREDENTIAL_S: Final = 600
@@ -124,6 +126,30 @@ RENDER_QUEUE: Final = 2
 """Pictures of one call that wait for the network; beyond that the oldest is dropped, the latest wins."""
 REFERENCE_QUEUE: Final = 2
 """Keyframes of one call that wait to be decoded and encoded; beyond that the oldest is dropped."""
+KEYFRAME_RATE_PER_S: Final = 1.0
+"""Keyframes of one call that are decoded and encoded in the long run (each costs the receiver 30 to 60 ms); more are refused."""
+KEYFRAME_RATE_BURST: Final = 6
+"""The same at once: a whole gallery, the first picture of a call and its refinement."""
+VIDEO_RATE_PER_S: Final = 30.0
+"""Thumbnails, and likewise video pictures, of one call that are decoded in the long run: 25 fps and a margin."""
+VIDEO_RATE_BURST: Final = 30
+"""The same at once: a second of video that was held up."""
+VIDEO_DECODE_MAX_MS: Final = 100
+"""One picture whose decoding took longer is not shown, and all that rest on it are refused (usual: under 2 ms)."""
+VIDEO_REORDER_UNITS: Final = 2
+"""Pictures of one kind that wait for one before them; with one more it is given up and a fresh start is asked for."""
+VIDEO_QUEUE: Final = 8
+"""Pictures of one call that wait to be decoded; beyond that the oldest is dropped and a fresh start is asked for."""
+VIDEO_SHELF_PICTURES: Final = 32
+"""Decoded pictures of one kind that wait for their time: a playout delay of 1 s at 25 fps, 6 MB."""
+VIDEO_HOLD_MAX_MS: Final = 500
+"""A video picture stands for the time after it for this long; then it is held openly."""
+VIDEO_LEAVE_MS: Final = 120
+"""Motion takes over from video when its newest pose is newer by more than this: a lost video picture is no new rung."""
+THUMBNAIL_MAX_AGE_MS: Final = 250
+"""A thumbnail corrects pictures that are at most this far from it, before or after: 5 fps with one lost."""
+EARS_QUEUE: Final = 64
+"""Voice packets that wait to be heard by the mouth branch; beyond that the oldest is not heard."""
 VOICE_CONCEAL_MS: Final = 120
 """Lost voice is concealed at full level for this long (Opus' own concealment decays too)."""
 VOICE_FADE_MS: Final = 120
@@ -134,6 +160,8 @@ VOICE_HISTORY_MS: Final = 1_200
 """Decoded voice that is kept for the mouth branch."""
 PEER_SILENCE_MS: Final = 10_000
 """A peer that sends nothing for this long is gone (aiortc alone notices only after 30 s)."""
+REJOIN_MAX_S: Final = 3600.0
+"""Longest time that a receiver may be told to wait for a lost peer to come back."""
 PEER_PROBE_MS: Final = 3_000
 """A quiet peer (no face, no voice) is sent a harmless message this often, so that its transport shows that it is alive."""
 PLAYOUT_DRAIN_MS: Final = 1_500
@@ -192,6 +220,10 @@ BUNDLE_STALE_MS: Final = 400
 """Voice and motion older than this against the newest of their kind are dropped unsent: the listener has moved on."""
 SENT_BUNDLES: Final = 64
 """Sent bundles whose contents the encoder remembers for acknowledgements (an Ack names 33)."""
+TRUSTED_BUNDLES: Final = 16
+"""Bundles that may be on their way while motion is predicted from them: an acknowledgement every 500 ms and a round trip."""
+CAREFUL_BUNDLES: Final = 128
+"""After a loss was reported, so many bundles (10 s at 80 ms) are predicted from acknowledged frames only."""
 ACK_HISTORY_BITS: Final = 32
 """Bundles before the highest one that an Ack reports."""
 KNOWN_FRAMES: Final = 128
@@ -237,7 +269,17 @@ PLAYOUT_WINDOW_ITEMS: Final = 512
 PLAYOUT_RESYNC_MS: Final = 1000
 """After only impossible arrival times for this long the media clock is anchored anew."""
 INTERPOLATE_MAX_GAP_MS: Final = 400
-"""Poses further apart than this are not interpolated: the last one is held openly."""
+"""Poses further apart than this are not interpolated: what is between them is concealed or held."""
+HEAD_CONCEAL_MAX_MS: Final = 500
+"""A head without motion goes on for this long, ever more slowly; then it is held openly."""
+HEAD_DAMPING_MS: Final = 80
+"""Time constant with which a head without motion comes to rest (measured: 60 to 120 ms are equally good)."""
+EXPRESSION_EASE_MS: Final = 400
+"""Time constant with which an expression without motion eases to its mean and leaves the mouth to the voice (measured)."""
+EXPRESSION_MEAN_POSES: Final = 100
+"""Poses that make up the mean expression of a keyframe: 4 s at 25 fps."""
+MOTION_BLEND_MS: Final = 120
+"""Longest fade from a guessed pose back to received ones: three pictures; a shorter gap is left as quickly."""
 VOICE_SNAP_MS: Final = 10
 """Voice packets this far off the play position are played there: a sender's rounding, not a gap."""
 VOICE_IDLE_MS: Final = 1000
@@ -251,3 +293,40 @@ KEYFRAME_SENDER_MAX_BYTES: Final = 4096
 CALL_MALFORMED_MAX: Final = 100
 """Messages of one call that may be malformed before it is ended: noise is survived, a peer that speaks something else
 is not."""
+
+# --- thumbnails and video ----------------------------------------------------------------------------------------------
+VIDEO_MIN_SIDE_PX: Final = 64
+"""Smallest thumbnail or video picture: SVT-AV1 refuses smaller ones."""
+VIDEO_MAX_SIDE_PX: Final = 256
+"""Largest one, checked before any decoder sees the bytes: the picture that the codec carries."""
+VIDEO_SIDE_UNIT_PX: Final = 8
+"""Sides are multiples of this, so that one byte says them with room to spare."""
+VIDEO_UNIT_MAX_BYTES: Final = 16 * 1024
+"""One coded picture: 100 kbit/s for 1.3 s; a good intra picture at 256 px is 4 to 8 KiB."""
+VIDEO_PART_MAX_BYTES: Final = 1100
+"""Payload of one part of a larger unit: with its header it is one packet, as keyframe parts."""
+VIDEO_UNIT_MAX_PARTS: Final = 16
+"""VIDEO_UNIT_MAX_BYTES / VIDEO_PART_MAX_BYTES, rounded up, plus one."""
+BUNDLE_MAX_VIDEO_UNITS: Final = 8
+"""Thumbnails or video pictures in one bundle: 200 ms at 25 fps is 5."""
+VIDEO_UNITS_PENDING: Final = 4
+"""Units of one kind under reassembly at once; the oldest is dropped beyond that (64 KiB for each kind)."""
+VIDEO_INTRA_REST_MS: Final = 500
+"""A picture that stands alone is not coded again sooner than this after the last one was sent, however often it is wished
+for: the wish stands in every acknowledgement until one has arrived."""
+VIDEO_QUEUE_UNITS: Final = 8
+"""Pictures that wait in the encoder; beyond that the oldest is dropped, and the next one must stand alone."""
+
+PACKET_WIRE_BYTES: Final = 93
+"""What a message costs on the wire besides itself: IPv4 and UDP 28, DTLS 37, SCTP 28 (measured)."""
+
+# --- acknowledgements for the rate control -------------------------------------------------------------------------------
+ARRIVAL_TICK_US: Final = 4000
+"""Arrival times are reported in these steps: a fifth of the smallest delay that matters here, and 8 bits reach 1 s."""
+ARRIVAL_GAPS_MAX: Final = 8
+"""Arrivals before the newest that a report describes: 0.7 s of bundles at 80 ms, for 8 bytes an acknowledgement."""
+ACK_AFTER_BYTES: Final = 1500
+"""An acknowledgement is due after this much, however soon: video feeds the rate control faster than motion, which has
+no more than that in half a second."""
+ACK_DELAY_GROWTH_MS: Final = 40
+"""An acknowledgement is due at once when the transit grew by this (and twice the jitter) since the last one: a queue."""

@@ -93,7 +93,7 @@ class OpusEncoder:
             )
         _check_range("Opus complexity", complexity, 0, 10)
         _check_range("Opus bitrate in bit/s", bitrate_bps, OPUS_BITRATE_MIN_BPS, OPUS_BITRATE_MAX_BPS)
-        self.frame_ms: Final = frame_ms
+        self.frame_ms = frame_ms
         self._library = _library()
         error = ctypes.c_int()
         handle = self._library.opus_encoder_create(SAMPLE_RATE_HZ, 1, _APPLICATION_VOIP, ctypes.byref(error))
@@ -132,6 +132,18 @@ class OpusEncoder:
         """Applies from the next packet on. Raises UserError if out of range."""
         _check_range("Opus bitrate in bit/s", bitrate_bps, OPUS_BITRATE_MIN_BPS, OPUS_BITRATE_MAX_BPS)
         self._set(_SET_BITRATE, bitrate_bps)
+
+    def set_frame_ms(self, frame_ms: int) -> None:
+        """Duration of the packets from the next one on; the encoder's memory goes on, so nothing is heard of it.
+
+        Raises UserError for one that does not exist.
+        """
+        if frame_ms not in FRAME_DURATIONS_MS:
+            raise UserError(
+                f"Opus frames last one of {FRAME_DURATIONS_MS} ms, not {frame_ms}: choose one of these."
+            )
+        self._set(_SET_EXPERT_FRAME_DURATION, _FRAMESIZE_BY_MS[frame_ms])
+        self.frame_ms = frame_ms
 
     def set_packet_loss(self, percent: int) -> None:
         """Expected loss, 0..100 %: the encoder then leans less on earlier packets. Raises UserError if out of range."""

@@ -1,4 +1,4 @@
-"""Messages of the two data channels as bytes: bundles, keyframe parts, acknowledgements, control frames.
+"""Messages of the two data channels as bytes: bundles, keyframe and video parts, acknowledgements, control frames.
 
 `shared/PROTOCOL.md` is the specification; `tests/golden/wire` holds its examples. Must not import coders, state
 machines or clocks: here bytes become numbers and nothing more. Invariant: `parse` raises `RemoteError`s only, and
@@ -13,7 +13,7 @@ from typing import Final
 
 from shared.byte_reader import ByteReader, pack_uints
 from shared.errors import MalformedMessage, UnsupportedVersion
-from shared.frames import VoicePacket
+from shared.frames import VideoUnit, VoicePacket
 from shared.limits import (
     BASE_UNIT_MS,
     BUNDLE_MAX_MOTION_FRAMES,
@@ -33,6 +33,7 @@ from shared.wire_ack import (
     PartRequest,
     parse_ack,
 )
+from shared.wire_video import TYPE_VIDEO_PART, VideoPart, parse_part, parse_units, unit_bytes
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -45,11 +46,13 @@ __all__ = [
     "MotionSection",
     "PartRequest",
     "Unknown",
+    "VideoPart",
     "parse",
 ]
 
 TYPE_KEYFRAME_PART: Final = 1
 TYPE_CONTROL: Final = 3
+TYPE_VIDEO_BUNDLE: Final = 4
 TYPE_BUNDLE: Final = 8
 BUNDLE_VOICE: Final = 1
 BUNDLE_MOTION: Final = 2
@@ -86,21 +89,22 @@ class MotionSection:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Voice and motion of the last 40 to 200 ms, perhaps with an acknowledgement. At least voice or motion is there.
+    """Voice, motion and small pictures of the last 40 to 200 ms, at least one of them, perhaps with an acknowledgement.
 
     seq: 0..65535, one more for each bundle sent. Voice packets carry wrapped media times, in order, apart by whole
-    gaps of 20 ms (0..7).
+    gaps of 20 ms (0..7). video: in coding order, media times wrapped.
     """
 
     seq: int
     voice: tuple[VoicePacket, ...] = ()
     motion: tuple[MotionSection, ...] = ()
     ack: Ack | None = None
+    video: tuple[VideoUnit, ...] = ()
 
     @property
     def media_ms(self) -> int:
-        """The bundle's own time: its first voice packet's, else its first motion frame's (wrapped)."""
-        return self.voice[0].media_ms if self.voice else self.motion[0].media_ms
+        """The bundle's own time: that of its first voice packet, else motion frame, else picture (wrapped)."""
+        return (self.voice or self.motion or self.video)[0].media_ms
 
     def __bytes__(self) -> bytes:
         sections = (
@@ -108,11 +112,9 @@ class Bundle:
             | BUNDLE_MOTION * bool(self.motion)
             | BUNDLE_ACK * (self.ack is not None)
         )
-        head = pack_uints(
-            (PROTOCOL_VERSION << 4 | TYPE_BUNDLE | sections, 1),
-            (self.seq, 2),
-            (self.media_ms, 3),
-        )
+        kind = TYPE_VIDEO_BUNDLE if self.video else TYPE_BUNDLE | sections
+        head = pack_uints((PROTOCOL_VERSION << 4 | kind, 1), (self.seq, 2), (self.media_ms, 3))
+        head += unit_bytes(self.video, self.media_ms, sections)
         ack = b"" if self.ack is None else self.ack.body()
         return head + ack + _voice_bytes(self.voice) + _motion_bytes(self.motion, self.media_ms)
 
@@ -155,7 +157,7 @@ class Unknown:
     type: int
 
 
-Message = Bundle | KeyframePart | Ack | ControlFrame | Unknown
+Message = Bundle | KeyframePart | VideoPart | Ack | ControlFrame | Unknown
 
 
 def parse(data: bytes) -> Message:
@@ -168,10 +170,12 @@ def parse(data: bytes) -> Message:
     version, kind = divmod(reader.uint(1), 16)
     if version != PROTOCOL_VERSION:
         raise UnsupportedVersion(f"protocol version {version}, this end speaks {PROTOCOL_VERSION}")
-    if kind & TYPE_BUNDLE:
+    if kind & TYPE_BUNDLE or kind == TYPE_VIDEO_BUNDLE:
         return _parse_bundle(reader, kind)
     if kind == TYPE_KEYFRAME_PART:
         return _parse_part(reader)
+    if kind == TYPE_VIDEO_PART:
+        return parse_part(reader)
     if kind == TYPE_CONTROL:
         return ControlFrame(reader.rest())
     if kind == TYPE_ACK:
@@ -213,17 +217,19 @@ def _motion_bytes(sections: tuple[MotionSection, ...], bundle_ms: int) -> bytes:
 
 
 def _parse_bundle(reader: ByteReader, kind: int) -> Bundle:
-    if not kind & (BUNDLE_VOICE | BUNDLE_MOTION):
-        raise MalformedMessage("bundle without voice and motion")
     seq = reader.uint(2)
     media_ms = reader.uint(3)
-    ack = parse_ack(reader) if kind & BUNDLE_ACK else None
-    voice = _parse_voice(reader, media_ms) if kind & BUNDLE_VOICE else ()
-    motion = _parse_motion(reader, media_ms) if kind & BUNDLE_MOTION else ()
+    video, sections = parse_units(reader, media_ms) if kind == TYPE_VIDEO_BUNDLE else ((), kind)
+    if not video and not sections & (BUNDLE_VOICE | BUNDLE_MOTION):
+        raise MalformedMessage("bundle without voice, motion and pictures")
+    ack = parse_ack(reader) if sections & BUNDLE_ACK else None
+    voice = _parse_voice(reader, media_ms) if sections & BUNDLE_VOICE else ()
+    motion = _parse_motion(reader, media_ms) if sections & BUNDLE_MOTION else ()
     reader.expect_end()
-    if not voice and motion[0].media_ms != media_ms:
-        raise MalformedMessage("bundle whose time is not that of its first motion frame")
-    return Bundle(seq, voice, motion, ack)
+    bundle = Bundle(seq, voice, motion, ack, video)
+    if bundle.media_ms != media_ms:
+        raise MalformedMessage("bundle whose time is not that of its first motion frame or picture")
+    return bundle
 
 
 def _parse_voice(reader: ByteReader, media_ms: int) -> tuple[VoicePacket, ...]:

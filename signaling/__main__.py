@@ -1,4 +1,4 @@
-"""Command line: `python -m signaling serve|token|secret`.
+"""Command line: `python -m signaling serve|token|link|secret`.
 
 Invariant: a `UserError` ends the command with one line on stderr and exit status 2, never with a traceback.
 """
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
 from shared import limits
 from shared.errors import UserError
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m signaling", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="serve|token|secret")
+    commands = parser.add_subparsers(required=True, metavar="serve|token|link|secret")
 
     serve = commands.add_parser("serve", help="run the signaling service")
     serve.set_defaults(command=_serve)
@@ -46,21 +47,31 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--proxy", action="append", default=[], help="address whose X-Forwarded-For is believed"
     )
+    serve.add_argument("--open-rooms", action="store_true", help="let anybody who loads the page open a room")
     serve.add_argument("--print-config", action="store_true", help="print the settings and end")
     _add_secret(serve)
 
     token = commands.add_parser("token", help="print a token that admits one person once")
     token.set_defaults(command=_token)
-    token.add_argument("--room", required=True, help="letters, digits, '-' and '_'")
-    token.add_argument("--role", required=True, choices=[role.value for role in Role])
-    token.add_argument(
-        "--seconds", type=int, default=limits.SIGNALING_TOKEN_DEFAULT_S, help="life of the token"
-    )
-    _add_secret(token)
+    _add_invitation(token)
+
+    link = commands.add_parser("link", help="print a link to the page that admits one person once")
+    link.set_defaults(command=_link)
+    link.add_argument("--page", required=True, metavar="URL", help="address of the page, https://HOST/")
+    _add_invitation(link)
 
     secret = commands.add_parser("secret", help="print a new random secret")
     secret.set_defaults(command=_secret)
     return parser
+
+
+def _add_invitation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--room", required=True, help="letters, digits, '-' and '_'")
+    parser.add_argument("--role", required=True, choices=[role.value for role in Role])
+    parser.add_argument(
+        "--seconds", type=int, default=limits.SIGNALING_TOKEN_DEFAULT_S, help="life of the token"
+    )
+    _add_secret(parser)
 
 
 def _add_secret(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +96,7 @@ def _serve(options: argparse.Namespace) -> int:
         ice_urls=options.ice_server,
         origins=options.allow_origin,
         proxies=options.proxy,
+        open_rooms=options.open_rooms,
     )
     if options.print_config:
         print(config.as_json())
@@ -107,9 +119,20 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _token(options: argparse.Namespace) -> int:
-    secret = _load_secret(options)
-    print(sign_token(secret, options.room, Role(options.role), options.seconds, time.time()))
+    print(_signed(options))
     return 0
+
+
+def _link(options: argparse.Namespace) -> int:
+    # What admits stands behind the '#': browsers send that to nobody, so it is in no log.
+    fields = urlencode({"room": options.room, "role": options.role, "token": _signed(options)})
+    print(f"{options.page.partition('#')[0]}#{fields}")
+    return 0
+
+
+def _signed(options: argparse.Namespace) -> str:
+    secret = _load_secret(options)
+    return sign_token(secret, options.room, Role(options.role), options.seconds, time.time())
 
 
 def _secret(_: argparse.Namespace) -> int:

@@ -24,6 +24,8 @@ class ServeConfig:
     ice_urls: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    open_rooms: bool = False
+    """Whether anybody who can load the page may open a room."""
 
     def as_json(self) -> str:
         """All settings as indented JSON."""
@@ -39,6 +41,7 @@ def checked_config(
     ice_urls: Sequence[str] = (),
     origins: Sequence[str] = (),
     proxies: Sequence[str] = (),
+    open_rooms: bool = False,
 ) -> ServeConfig:
     """The settings after every check that needs no secret; raises `UserError`."""
     if not 0 <= port <= 65535:
@@ -56,4 +59,5 @@ def checked_config(
         ice_urls=urls,
         allowed_origins=own_origins(host, port) + tuple(checked_origin(text) for text in origins),
         proxies=tuple(proxies),
+        open_rooms=open_rooms,
     )

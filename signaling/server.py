@@ -16,18 +16,14 @@ from shared import limits
 from shared.signaling_messages import ErrorCode
 from signaling.address import client_address
 from signaling.config import ServeConfig
+from signaling.invitations import add_invitations
 from signaling.logs import LOGGER_NAME
 from signaling.origin import origin_allowed
+from signaling.page import WEB_FOLDER, PageFolders, add_page
 from signaling.refusal import Refused
 from signaling.security_headers import add_security_headers
 from signaling.service import CLOSE_TIMEOUT_S, HEARTBEAT_S, SignalingService
 
-WEB_FOLDER: Final = Path(__file__).parent / "web"
-PAGE_FOLDERS: Final = ("codec",)
-"""What of the web folder is served; its tools (node_modules, package.json) are not anybody's business."""
-PAGE_MISSING: Final = (
-    "The web page is not part of this installation. The signaling service itself is running at /ws."
-)
 TICK_S: Final = 1.0
 """How often deadlines are looked at; they may be late by this much."""
 _HTTP_STATUS: Final = {ErrorCode.RATE_LIMITED: 429, ErrorCode.TOO_MANY_CONNECTIONS: 503, ErrorCode.BUSY: 503}
@@ -36,7 +32,7 @@ _log = logging.getLogger(LOGGER_NAME)
 
 
 def make_app(service: SignalingService, web_folder: Path = WEB_FOLDER) -> web.Application:
-    """The application around one service; `web_folder` is served as it is when it exists."""
+    """The application around one service; the page is served when all of it is there."""
     app = web.Application(client_max_size=limits.SIGNALING_MESSAGE_MAX_BYTES)
     app.on_response_prepare.append(add_security_headers)
 
@@ -51,7 +47,9 @@ def make_app(service: SignalingService, web_folder: Path = WEB_FOLDER) -> web.Ap
 
     app.cleanup_ctx.append(ticking)
     app.on_shutdown.append(say_goodbye)
-    _add_routes(app, service, web_folder)
+    _add_routes(app, service)
+    add_invitations(app, service)
+    add_page(app, PageFolders(web_folder))
     return app
 
 
@@ -67,7 +65,7 @@ def run(config: ServeConfig, service: SignalingService) -> None:
     )
 
 
-def _add_routes(app: web.Application, service: SignalingService, web_folder: Path) -> None:
+def _add_routes(app: web.Application, service: SignalingService) -> None:
     async def socket(request: web.Request) -> web.StreamResponse:
         return await _socket(request, service)
 
@@ -82,21 +80,6 @@ def _add_routes(app: web.Application, service: SignalingService, web_folder: Pat
     app.router.add_get("/ws", socket)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    _add_page(app, web_folder)
-
-
-def _add_page(app: web.Application, web_folder: Path) -> None:
-    index = web_folder / "index.html"
-
-    async def page(_: web.Request) -> web.StreamResponse:
-        if not index.is_file():
-            return web.Response(text=f"{PAGE_MISSING}\n", status=404)
-        return web.FileResponse(index)
-
-    app.router.add_get("/", page)
-    for name in PAGE_FOLDERS:
-        if (web_folder / name).is_dir():
-            app.router.add_static(f"/{name}", web_folder / name)
 
 
 async def _socket(request: web.Request, service: SignalingService) -> web.StreamResponse:

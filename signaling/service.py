@@ -6,6 +6,7 @@ else's time. Whatever a peer sends, its handler ends in an orderly close.
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from shared.signaling_messages import (
     Join,
     Message,
     Offer,
+    Role,
     parse,
     serialise,
 )
@@ -32,7 +34,7 @@ from signaling.limits import AddressRates, ConnectionRate
 from signaling.logs import LOGGER_NAME
 from signaling.refusal import Refused
 from signaling.rooms import Deliver, Effect, Rooms
-from signaling.tokens import TokenVerifier
+from signaling.tokens import TokenVerifier, sign_token
 
 HEARTBEAT_S: Final = 20.0
 """A WebSocket that does not answer a ping within half of this is closed, so dead peers free their seat."""
@@ -104,6 +106,7 @@ class SignalingService:
         self.rooms = Rooms()
         self.tokens = TokenVerifier(secret)
         self.addresses = AddressRates()
+        self._secret = secret
         self._turn_secret = turn_secret
         self._clocks = clocks or Clocks()
         self._outboxes: dict[int, Outbox] = {}
@@ -116,6 +119,24 @@ class SignalingService:
         if not self.addresses.take(address, now_ms):
             raise Refused(ErrorCode.RATE_LIMITED)
         return self.rooms.open(address, now_ms)
+
+    def admit_request(self, address: str) -> None:
+        """Counts a request for a token against its address; raises `Refused`."""
+        if self.stopping:
+            raise Refused(ErrorCode.BUSY)
+        if not self.addresses.take(address, self._clocks.monotonic_ms()):
+            raise Refused(ErrorCode.RATE_LIMITED)
+
+    def new_room(self) -> tuple[str, str, str]:
+        """A room with a name of 128 random bits, and two tokens that admit one person each."""
+        room, now_s = secrets.token_urlsafe(16), self._clocks.unix_s()
+        seconds = limits.SIGNALING_PAGE_TOKEN_S
+        own, other = (sign_token(self._secret, room, Role.PEER, seconds, now_s) for _ in range(2))
+        return room, own, other
+
+    def renew(self, join: Join) -> str:
+        """A token for coming back, see `TokenVerifier.renew`; raises `Refused`."""
+        return self.tokens.renew(join, self._clocks.unix_s())
 
     async def serve(self, number: int, address: str, socket: web.WebSocketResponse) -> None:
         """Everything one connection does until it closes."""

@@ -22,15 +22,19 @@ _CLAIMS: Final = ("aud", "exp", "jti", "role", "room")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says: where, as what, until when (Unix seconds), and its own id."""
+    """What a token says: where, as what, until when (Unix seconds), and its own id.
+
+    seat: it was given to somebody who had been let in before, for coming back.
+    """
 
     room: str
     role: Role
     expires_s: int
     token_id: str
+    seat: bool = False
 
 
-def sign_token(secret: str, room: str, role: Role, seconds: int, now_s: float) -> str:
+def sign_token(secret: str, room: str, role: Role, seconds: int, now_s: float, *, seat: bool = False) -> str:
     """A new token; raises `UserError` for a room name or a lifetime that the server would refuse."""
     if not ROOM_PATTERN.fullmatch(room):
         most = limits.SIGNALING_ROOM_MAX_CHARS
@@ -45,7 +49,7 @@ def sign_token(secret: str, room: str, role: Role, seconds: int, now_s: float) -
         "jti": secrets.token_urlsafe(16),
         "role": role.value,
         "room": room,
-    }
+    } | ({"seat": True} if seat else {})
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
@@ -55,16 +59,36 @@ class TokenVerifier:
     def __init__(self, secret: str) -> None:
         self._secret = secret
         self._used: dict[str, int] = {}
+        self._renewed: set[str] = set()
 
     def verify(self, join: Join, now_s: float) -> Claims:
         """The claims of `join`'s token, which must say the same as `join`; raises `Refused`. Does not use it up."""
+        claims = self._valid_claims(join, now_s)
+        if claims.token_id in self._used:
+            raise Refused(ErrorCode.USED_TOKEN)
+        return claims
+
+    def renew(self, join: Join, now_s: float) -> str:
+        """A fresh token for the seat of one that was used (or was itself given here); raises `Refused`.
+
+        Each can be renewed once, and does not admit afterwards. Who was never let in gets nothing.
+        """
+        claims = self._valid_claims(join, now_s)
+        admitted = claims.token_id in self._used or claims.seat
+        if claims.token_id in self._renewed or not admitted:
+            raise Refused(ErrorCode.USED_TOKEN)
+        self.spend(claims, now_s)
+        self._renewed.add(claims.token_id)
+        return sign_token(
+            self._secret, claims.room, claims.role, limits.SIGNALING_PAGE_TOKEN_S, now_s, seat=True
+        )
+
+    def _valid_claims(self, join: Join, now_s: float) -> Claims:
         claims = self._signed_claims(join.token)
         if claims.expires_s <= now_s:
             raise Refused(ErrorCode.EXPIRED_TOKEN)
         if claims.expires_s > now_s + limits.SIGNALING_TOKEN_MAX_S:
             raise Refused(ErrorCode.BAD_TOKEN)
-        if claims.token_id in self._used:
-            raise Refused(ErrorCode.USED_TOKEN)
         if claims.room != join.room:
             raise Refused(ErrorCode.WRONG_ROOM)
         if claims.role is not join.role:
@@ -82,6 +106,7 @@ class TokenVerifier:
     def forget_expired(self, now_s: float) -> None:
         """Drops the used ids whose tokens could not be used again anyway."""
         self._used = {token: expires_s for token, expires_s in self._used.items() if expires_s > now_s}
+        self._renewed &= self._used.keys()
 
     @property
     def used_count(self) -> int:
@@ -98,7 +123,9 @@ class TokenVerifier:
                 audience=_AUDIENCE,
                 options={"require": list(_CLAIMS), "verify_exp": False},
             )
-            claims = Claims(values["room"], Role(values["role"]), values["exp"], values["jti"])
+            claims = Claims(
+                values["room"], Role(values["role"]), values["exp"], values["jti"], values.get("seat") is True
+            )
         except (jwt.InvalidTokenError, ValueError):
             raise Refused(ErrorCode.BAD_TOKEN) from None
         if not isinstance(claims.expires_s, int) or not isinstance(claims.token_id, str):

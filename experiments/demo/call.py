@@ -12,6 +12,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,23 @@ WATCH_S: Final = 0.25
 Watch = Callable[[str, Report], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """WebSocket addresses at which the two ends find signaling."""
+
+    sender: str
+    receiver: str
+
+
+Route = Callable[[str], AbstractContextManager[Addresses]]
+"""From the service's address to those given to the ends; what stands between them lives while the call does."""
+
+
+def direct(url: str) -> AbstractContextManager[Addresses]:
+    """Nothing in between."""
+    return contextlib.nullcontext(Addresses(url, url))
+
+
 class CallFailed(FacewireError):
     """A child ended with an error; the text names it and repeats its last line."""
 
@@ -45,12 +63,18 @@ class CallFailed(FacewireError):
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """source: what `sender --source` takes. seconds: of the call. out: folder of the results (exists)."""
+    """source: what `sender --source` takes. seconds: of the call. out: folder of the results (exists).
+
+    bundle_ms: None leaves it to the sender. film: also record what people would see (costs the receiver an H.264 encoder).
+    more: further flags of the sender.
+    """
 
     source: str
     seconds: float
-    bundle_ms: int
+    bundle_ms: int | None
     out: Path
+    film: bool = True
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +112,10 @@ def files_in(out: Path) -> CallFiles:
     )
 
 
-def run_call(settings: CallSettings, watch: Watch) -> CallOutcome:
+def run_call(settings: CallSettings, watch: Watch, route: Route = direct) -> CallOutcome:
     """One call from start to end; `watch(end, report)` gets each JSON line of "sender" and "receiver".
+
+    route: what stands between the ends and signaling, an impaired network for instance.
 
     Raises CallFailed when a child fails, UserError when signaling cannot start. KeyboardInterrupt ends the
     call cleanly.
@@ -98,22 +124,22 @@ def run_call(settings: CallSettings, watch: Watch) -> CallOutcome:
     files.crops.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="facewire-demo-") as folder, Children() as children:
         private = Path(folder)
-        url = _start_signaling(children, private)
-        receiver = children.start(
-            "receiver",
-            _receiver_arguments(files, url, private / "receiver.token"),
-            lambda r: watch("receiver", r),
-        )
-        sender = children.start(
-            "sender",
-            _sender_arguments(settings, files, url, private / "sender.token"),
-            lambda r: watch("sender", r),
-        )
-        _follow(sender, receiver, settings.seconds)
-        if receiver.wait(RECEIVER_END_S) and receiver.status != 0:
-            raise CallFailed(receiver)
-        receiver.stop()  # one that did not notice the end of the call writes its files when it is interrupted
-        return CallOutcome(files, sender.peak_rss_bytes, receiver.peak_rss_bytes)
+        with route(_start_signaling(children, private)) as urls:
+            receiver = children.start(
+                "receiver",
+                _receiver_arguments(settings, files, urls.receiver, private / "receiver.token"),
+                lambda r: watch("receiver", r),
+            )
+            sender = children.start(
+                "sender",
+                _sender_arguments(settings, files, urls.sender, private / "sender.token"),
+                lambda r: watch("sender", r),
+            )
+            _follow(sender, receiver, settings.seconds)
+            if receiver.wait(RECEIVER_END_S) and receiver.status != 0:
+                raise CallFailed(receiver)
+            receiver.stop()  # one that did not notice the end of the call writes its files when it is interrupted
+            return CallOutcome(files, sender.peak_rss_bytes, receiver.peak_rss_bytes)
 
 
 def _follow(sender: Child, receiver: Child, seconds: float) -> None:
@@ -154,17 +180,19 @@ def _start_signaling(children: Children, private: Path) -> str:
 
 
 def _sender_arguments(settings: CallSettings, files: CallFiles, url: str, token: Path) -> list[str]:
+    bundle = () if settings.bundle_ms is None else ("--bundle-ms", str(settings.bundle_ms))
     return [
         *("sender", "--source", settings.source, "--signaling", url, "--token-file", str(token)),
         *("--stats", str(files.sender_stats), "--record-crop", str(files.crops)),
-        *("--seconds", f"{settings.seconds:g}", "--bundle-ms", str(settings.bundle_ms)),
+        *("--seconds", f"{settings.seconds:g}", *bundle, *settings.more),
     ]
 
 
-def _receiver_arguments(files: CallFiles, url: str, token: Path) -> list[str]:
+def _receiver_arguments(settings: CallSettings, files: CallFiles, url: str, token: Path) -> list[str]:
+    film = ("--sink", f"mp4:{files.reconstructed}") if settings.film else ()
     return [
         *("receiver", "--signaling", url, "--token-file", str(token), "--stats", str(files.receiver_stats)),
-        *("--sink", f"mp4:{files.reconstructed}", "--sink", f"lossless:{files.lossless}"),
+        *(*film, "--sink", f"lossless:{files.lossless}"),
     ]
 
 

@@ -118,11 +118,11 @@ def _data_url(picture: NDArray[np.uint8]) -> str:
 def _quality_table(measured: Measured) -> str:
     quality = measured.report.quality
     rows = [
-        [BETTER[name], *(_number(getattr(quality[arm], name), 3) for arm in QUALITY_ARMS)]
+        [BETTER[name], *(number(getattr(quality[arm], name), 3) for arm in QUALITY_ARMS)]
         for name in QUALITY_MEASURES
     ]
-    sharp = [_number(measured.quality[arm].means.sharp_ratio, 2) for arm in QUALITY_ARMS]
-    flicker = [_number(measured.quality[arm].means.flicker, 2) for arm in QUALITY_ARMS]
+    sharp = [number(measured.quality[arm].means.sharp_ratio, 2) for arm in QUALITY_ARMS]
+    flicker = [number(measured.quality[arm].means.flicker, 2) for arm in QUALITY_ARMS]
     rows += [
         ["sharpness over the original's", *sharp],
         ["frame-to-frame change over the original's", *flicker],
@@ -143,7 +143,7 @@ def _quality_table(measured: Measured) -> str:
         notes.append(
             f"In {missed} measured frames no face was found in the rebuilt picture; they have no face distances."
         )
-    return _table(["", *ARM_NAMES.values()], rows) + f'<p class="dim">{escape(" ".join(notes))}</p>'
+    return table(["", *ARM_NAMES.values()], rows) + f'<p class="dim">{escape(" ".join(notes))}</p>'
 
 
 def _wire_tables(measured: Measured) -> str:
@@ -162,7 +162,7 @@ def _wire_tables(measured: Measured) -> str:
             f"{frames.rendered} shown, {frames.concealed} of them repeats",
         ],
     ]
-    return _table(["counted at the UDP socket, + 28 bytes a packet", "", ""], rows)
+    return table(["counted at the UDP socket, + 28 bytes a packet", "", ""], rows)
 
 
 def _time_table(measured: Measured) -> str:
@@ -172,27 +172,27 @@ def _time_table(measured: Measured) -> str:
         measured.report.compute_ms,
     )
     rows = [
-        ["first picture after joining, ms", _number(latency.first_picture, 0), ""],
+        ["first picture after joining, ms", number(latency.first_picture, 0), ""],
         [
             "glass to glass, ms",
-            _number(latency.glass_to_glass_p50, 0),
-            _number(latency.glass_to_glass_p95, 0),
+            number(latency.glass_to_glass_p50, 0),
+            number(latency.glass_to_glass_p95, 0),
         ],
-        ["voice against picture, ms", _number(skew.p50, 0), _number(skew.p95, 0)],
+        ["voice against picture, ms", number(skew.p50, 0), number(skew.p95, 0)],
         [
             "sender's work per picture, ms",
-            _number(compute.sender_frame_p50, 1),
-            _number(compute.sender_frame_p95, 1),
+            number(compute.sender_frame_p50, 1),
+            number(compute.sender_frame_p95, 1),
         ],
         [
             "receiver's work per picture, ms",
-            _number(compute.receiver_frame_p50, 1),
-            _number(compute.receiver_frame_p95, 1),
+            number(compute.receiver_frame_p50, 1),
+            number(compute.receiver_frame_p95, 1),
         ],
         ["sender's memory, MB (peak)", "", f"{measured.memory.sender_mb:.0f}"],
         ["receiver's memory, MB (peak)", "", f"{measured.memory.receiver_mb:.0f}"],
     ]
-    return _table(["", "median", "95th percentile"], rows)
+    return table(["", "median", "95th percentile"], rows)
 
 
 def _charts(measured: Measured) -> list[str]:
@@ -245,11 +245,13 @@ def _quality_chart(measured: Measured, name: str) -> str:
     return line_chart(BETTER[name], "", lines)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table of texts, which are escaped."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{body}</table>"
 
 
-def _number(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
+    """The number as text; says so when there is none."""
     return "not measured" if value is None else f"{value:.{digits}f}"

@@ -17,6 +17,10 @@ from experiments.demo.stats import PlayedVoice, ReceiverStats, SenderStats, Sent
 from experiments.measures.clip import ClipMeans
 
 HELD: Final = "HELD"
+RECEIVED: Final = frozenset({"FRESH", "INTERPOLATED", "BLENDED", "VIDEO"})
+"""States of pictures that rest on what was sent for their own moment; others are repeats, guesses or the voice's."""
+MADE_UP: Final = frozenset({HELD, "CONCEALED"})
+"""States of pictures whose motion is missing."""
 QUALITY_ARMS: Final = ("rebuilt", "frozen", "av1_same_wire")
 QUALITY_MEASURES: Final = ("psnr_y_db", "ssim_y", "ms_ssim", "vgg", "landmark_px", "mouth_px")
 
@@ -55,8 +59,8 @@ class PayloadKbps:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """captured: due at the sender's source; rendered: shown by the receiver; concealed: of these, repeated for want of
-    motion."""
+    """captured: due at the sender's source; rendered: shown by the receiver; concealed: of these, repeated or guessed for
+    want of motion."""
 
     captured: int
     rendered: int
@@ -163,7 +167,7 @@ def media_seconds(pictures: Sequence[SentPicture]) -> float:
 
 
 def latency_series(sent: Sequence[SentPicture], shown: Sequence[ShownPicture]) -> list[tuple[int, float]]:
-    """(media_ms, capture to screen in ms) of every picture that was not a repeat.
+    """(media_ms, capture to screen in ms) of every picture that is neither a repeat nor a guess.
 
     A picture that lies between two captures counts from when its own moment was before the camera.
     """
@@ -171,7 +175,7 @@ def latency_series(sent: Sequence[SentPicture], shown: Sequence[ShownPicture]) -
     series = []
     for picture in shown:
         at = int(np.searchsorted(times, picture.media_ms, side="right")) - 1
-        if picture.state != HELD and at >= 0:
+        if picture.state in RECEIVED and at >= 0:
             captured_us = sent[at].capture_us + (picture.media_ms - sent[at].media_ms) * 1000
             series.append((picture.media_ms, (picture.shown_us - captured_us) / 1000))
     return series
@@ -186,7 +190,7 @@ def skew_series(shown: Sequence[ShownPicture], voice: Sequence[PlayedVoice]) -> 
     media_ms = np.array([block.media_ms for block in voice], np.float64)
     series = []
     for picture in shown:
-        if picture.state != HELD and played_us[0] <= picture.shown_us <= played_us[-1]:
+        if picture.state in RECEIVED and played_us[0] <= picture.shown_us <= played_us[-1]:
             heard_ms = float(np.interp(picture.shown_us, played_us, media_ms))
             series.append((picture.media_ms, heard_ms - picture.media_ms))
     return series
@@ -222,7 +226,7 @@ def _payload(sender: SenderStats) -> PayloadKbps:
 def _frames(sender: SenderStats, receiver: ReceiverStats) -> Frames:
     shown = receiver.pictures
     span_s = (shown[-1].shown_us - shown[0].shown_us) / 1e6 if len(shown) > 1 else 0.0
-    concealed = sum(picture.state == HELD for picture in shown)
+    concealed = sum(picture.state in MADE_UP for picture in shown)
     fps = (len(shown) - 1) / span_s if span_s > 0 else 0.0
     return Frames(sender.captured, len(shown), concealed, fps)
 

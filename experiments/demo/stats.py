@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UserError
+from shared.frames import Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,18 @@ class SentPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SentPlan:
+    """How the sender sent from media_ms on. rung: voice, motion, thumbnail or video. wire_kbps: what it expected to need."""
+
+    media_ms: int
+    rung: str
+    bundle_ms: int
+    wire_kbps: float
+
+
+@dataclass(frozen=True, slots=True)
 class ShownPicture:
-    """A picture that the receiver showed. state: FRESH, INTERPOLATED or HELD.
+    """A picture that the receiver showed. state: the name of a `shared.core.due.PictureState` but WAITING.
 
     compute_ms: of rendering, 0 if held.
     """
@@ -69,10 +80,12 @@ class ShownPicture:
 
 @dataclass(frozen=True, slots=True)
 class PlayedVoice:
-    """A block of voice that the receiver played."""
+    """A block of voice that the receiver played. concealed: made up for one that is missing."""
 
     media_ms: int
+    duration_ms: int
     played_us: int
+    concealed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,7 @@ class SenderStats:
     history: tuple[WireSecond, ...]
     payload: Payload
     pictures: tuple[SentPicture, ...]
+    plans: tuple[SentPlan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +122,9 @@ def read_sender_stats(path: Path) -> SenderStats:
             history=tuple(WireSecond(**_pick(WireSecond, row)) for row in content["wire_history"]),
             payload=Payload(**_pick(Payload, content["payload"])),
             pictures=tuple(SentPicture(**_pick(SentPicture, row)) for row in content["pictures"]),
+            plans=tuple(_plan(row) for row in content["plans"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _unknown(path, "sender", error) from error
 
 
@@ -130,6 +145,10 @@ def read_receiver_stats(path: Path) -> ReceiverStats:
 
 def _shown(row: Mapping[str, Any]) -> ShownPicture:
     return ShownPicture(**_pick(ShownPicture, row) | {"state": str(row["state"]).upper()})
+
+
+def _plan(row: Mapping[str, Any]) -> SentPlan:
+    return SentPlan(**_pick(SentPlan, row) | {"rung": Rung(row["rung"]).name.lower()})
 
 
 def _pick(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Evaluates the codec on a folder of clips, beside a frozen frame, the untrained mesh warp and SVT-AV1.
 
-    python -m models.evaluation --clips DIR --out FILE.json [--size lite|nano] [--backend openvino|onnx]
-                                [--every 5] [--rivals 4,8,12 | --no-rivals]
+    python -m models.evaluation --clips DIR --out FILE.json [--size lite|nano|full] [--backend openvino|onnx|torch]
+                                [--checkpoint FILE.pt] [--rung voice|motion|thumbnail] [--thumbnail-kbps 5] [--references N]
+                                [--every 5] [--rivals 4,8,12 | --no-rivals] [--rivals-cache DIR]
+    python -m models.evaluation --rivals-only --rivals-cache DIR --clips DIR
 
 Every clip's arms are measured on the same frames. A clip that cannot be evaluated is named with its reason, and the run goes on.
+On the voice rung `held_mouth` is the same picture without the voice. Finding AV1 at its best takes most of the time and depends
+on no network of ours, so that it can be done before, in a folder.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.measures.clip import ClipMeans, Tools, compare_many, load_tools
+from experiments.measures.clip import Tools, compare_many, load_tools
 from experiments.measures.vgg import load_vgg
-from experiments.provenance import commit, machine
-from experiments.rivals.av1 import encode_at_rate
-from models.evaluation.offline_call import OfflineSender, rebuild
+from experiments.rivals.cache import RivalCache, Rivals
+from models.evaluation.networks import open_networks
+from models.evaluation.offline_call import OfflineSender, Plan
+from models.evaluation.offline_receiver import rebuild
+from models.evaluation.results import NOT_SETTINGS, line, resumed, rounded, write_result
 from models.training.cache import read_frames
 from models.training.clips import Clip, find_clips
 from models.training.voice import read_pcm
@@ -31,11 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 2 for wrong arguments, 3 when clips were left out."""
     options = _parse(arguments)
     try:
-        evaluation = Evaluation(options)
-        clips = find_clips(options.clips)
-        if (options.clips / "clips.csv").is_file():
-            clips = [clip for clip in clips if clip.split == options.split]
-        left_out = evaluation.run(clips)
+        clips = chosen_clips(options.clips, options.split)
+        left_out = fill_rivals(options, clips) if options.rivals_only else Evaluation(options).run(clips)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -47,22 +49,67 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add = parser.add_argument
     add("--clips", type=Path, required=True, help="folder of clips, with or without clips.csv")
-    add("--out", type=Path, required=True, help="JSON file of results; an existing one is resumed")
+    add("--out", type=Path, help="JSON file of results; an existing one is resumed")
     add(
         "--split",
         default="val",
         choices=("val", "train"),
         help="whose clips, where clips.csv says (default val)",
     )
-    add("--size", default="lite", help="lite or nano")
-    add("--backend", default="auto", help="auto, openvino or onnx")
+    add("--size", default="lite", help="lite, nano or full (default lite)")
+    add("--backend", default="auto", help="auto, openvino, onnx, or torch for a checkpoint")
+    add("--checkpoint", type=Path, help="of the training, for --backend torch")
     add("--threads", type=int, default=1)
+    add("--rung", default="motion", choices=("voice", "motion", "thumbnail"), help="what is sent")
+    add("--references", type=int, default=1, help="most keyframes in the gallery, 1 to 4 (default 1)")
+    add("--thumbnail-kbps", type=float, default=5.0, help="of the thumbnail rung (default 5)")
     add("--every", type=int, default=5, help="measure every n-th frame (default 5)")
     add("--keyframe-bytes", type=int, default=2000)
     add("--rivals", default="4,8,12", help="payload rates of SVT-AV1 in kbit/s")
     add("--no-rivals", action="store_true", help="leave AV1 out: it takes most of the time")
+    add("--rivals-cache", type=Path, help="folder that keeps what AV1 reached, for the next evaluation")
+    add("--rivals-only", action="store_true", help="only fill --rivals-cache; needs no network of ours")
     add("--muted", action="store_true", help="render without the voice branch")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.rivals_only and (options.rivals_cache is None or options.no_rivals):
+        parser.error("--rivals-only fills a cache: name it with --rivals-cache, without --no-rivals")
+    if not options.rivals_only and options.out is None:
+        parser.error("name the results' file with --out")
+    if options.every < 1:
+        parser.error("--every counts frames: 1 or more")
+    return options
+
+
+def chosen_clips(folder: Path, split: str) -> list[Clip]:
+    """Return a folder's clips: those of one split where it has a clips.csv, else all. Raises UserError for none."""
+    clips = find_clips(folder)
+    if not (folder / "clips.csv").is_file():
+        return clips
+    return [clip for clip in clips if clip.split == split]
+
+
+def open_rivals(options: argparse.Namespace, tools: Tools) -> Rivals:
+    """Return what finds the AV1 arms of the options. Raises UserError for rates that are none."""
+    try:
+        rates = [] if options.no_rivals else [float(rate) for rate in options.rivals.split(",")]
+    except ValueError as error:
+        raise UserError(f"--rivals is a list of rates such as 4,8,12, not {options.rivals!r}.") from error
+    cache = RivalCache(options.rivals_cache) if options.rivals_cache else None
+    return Rivals(rates, options.every, tools, cache)
+
+
+def fill_rivals(options: argparse.Namespace, clips: list[Clip]) -> int:
+    """Find the AV1 arms of every clip that the cache does not know; returns how many clips could not be read."""
+    rivals, failed = open_rivals(options, load_tools(load_vgg(None, threads=options.threads))), 0
+    for position, clip in enumerate(clips):
+        try:
+            found = rivals.of(clip.path, list(read_frames(clip.path)))
+            said = " | ".join(f"{arm} {result.av1['size_px']} px {result.av1['payload_kbps']:.2f} kbit/s "
+                              f"{result.measures['psnr_y_db']:.1f} dB" for arm, result in found.items())  # fmt: skip
+        except UserError as error:
+            failed, said = failed + 1, str(error)
+        print(f"{position + 1}/{len(clips)} {clip.name}: {said}", flush=True)
+    return failed
 
 
 class Evaluation:
@@ -70,14 +117,17 @@ class Evaluation:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._sender = OfflineSender()
-        self._backend = choose_backend(options.backend, options.size, options.threads)
+        self._plan = Plan(options.rung, options.keyframe_bytes, options.references, options.thumbnail_kbps)
+        self._networks = open_networks(options.backend, options.size, options.threads, options.checkpoint)
+        self._sender = OfflineSender(self._networks.coder)
         self._warp = choose_backend("mesh-warp", options.size, options.threads)
         self._tools: Tools = load_tools(load_vgg(None, threads=options.threads))
+        self._rivals = open_rivals(options, self._tools)
+        self._model = asdict(self._networks.backend.model)
         self._settings = {
-            name: str(value) for name, value in vars(options).items() if name not in ("clips", "out")
+            name: str(value) for name, value in vars(options).items() if name not in NOT_SETTINGS
         }
-        self._clips = _resumed(options.out, asdict(self._backend.model), self._settings)
+        self._clips = resumed(options.out, self._model, self._settings)
 
     def run(self, clips: list[Clip]) -> int:
         """Evaluate what is not in the results yet; returns how many clips could not be."""
@@ -93,7 +143,7 @@ class Evaluation:
                 failed += 1
                 self._clips.append({"clip": clip.name, "error": str(error)})
             self._write()
-            print(f"{position + 1}/{len(clips)} {_line(self._clips[-1])}", flush=True)
+            print(f"{position + 1}/{len(clips)} {line(self._clips[-1])}", flush=True)
         self._write()
         return failed
 
@@ -101,87 +151,23 @@ class Evaluation:
         """Return one clip's row. Raises UserError when it cannot be read or has no face."""
         frames = list(read_frames(clip.path))
         pcm = read_pcm(clip.path) if clip.speech else np.zeros(0, np.int16)
-        coded = self._sender.code(frames, pcm, self._options.keyframe_bytes)
-        arms = {
-            "rebuilt": rebuild(coded, self._backend, len(frames), muted=self._options.muted),
-            "frozen": [frames[0]] * len(frames),
-            "mesh_warp": rebuild(coded, self._warp, len(frames), muted=True),
-        }
-        rates: dict[str, float] = {}
-        for rate in (
-            [] if self._options.no_rivals else [float(rate) for rate in self._options.rivals.split(",")]
-        ):
-            rival = encode_at_rate(frames, rate, self._tools.vgg)
-            arms[f"av1_{rate:g}"] = list(rival.coded.frames)
-            rates[f"av1_{rate:g}"] = round(rival.coded.payload_kbps, 2)
+        coded = self._sender.code(frames, pcm, self._plan)
+        backend, ears, muted = self._networks.backend, self._networks.ears, self._options.muted
+        arms = {"rebuilt": rebuild(coded, backend, len(frames), muted=muted, ears=ears)}
+        if coded.rung == "voice":
+            arms["held_mouth"] = rebuild(coded, backend, len(frames), muted=True)
+        arms["frozen"] = [frames[0]] * len(frames)
+        arms["mesh_warp"] = rebuild(coded, self._warp, len(frames), muted=muted, ears=ears)
         quality = compare_many(frames, arms, self._tools, self._options.every)
-        row: dict[str, Any] = {"clip": clip.name, "person": clip.person, "payload_kbps": coded.payload_kbps()}
-        return row | {name: _rounded(result.means) | _rate(rates, name) for name, result in quality.items()}
+        row: dict[str, Any] = {"clip": clip.name, "person": clip.person, "references": len(coded.keyframes),
+                               "payload_kbps": coded.payload_kbps()}  # fmt: skip
+        row |= {name: rounded(result.means) for name, result in quality.items()}
+        rivals = self._rivals.of(clip.path, frames)
+        return row | {arm: found.measures | {"payload_kbps": round(found.av1["payload_kbps"], 2)}
+                      for arm, found in rivals.items()}  # fmt: skip
 
     def _write(self) -> None:
-        good = [row for row in self._clips if "error" not in row]
-        result = {
-            "model": asdict(self._backend.model),
-            "settings": self._settings,
-            "machine": machine(), "commit": commit(), "mean": mean_of(good), "clips": self._clips,
-        }  # fmt: skip
-        self._options.out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._options.out.with_suffix(".part")
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-        temporary.replace(self._options.out)
-
-
-def _resumed(path: Path, model: dict[str, str], settings: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of an earlier run. Raises UserError when they cannot be read or are of other weights or settings."""
-    if not path.exists():
-        return []
-    try:
-        before = json.loads(path.read_text())
-        same = before["model"] == model and _comparable(before["settings"]) == _comparable(settings)
-        rows = list(before["clips"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} cannot be continued ({type(error).__name__}: {error}). Name another --out."
-        ) from error
-    if not same:
-        raise UserError(
-            f"{path} holds results of other weights or other settings. Name another --out, or remove it."
-        )
-    return rows
-
-
-def _comparable(settings: dict[str, str]) -> dict[str, str]:
-    """Return the settings that results depend on."""
-    return {name: value for name, value in settings.items() if name not in ("threads", "backend")}
-
-
-def _rounded(means: ClipMeans) -> dict[str, float | None]:
-    return {name: None if value is None else round(value, 4) for name, value in asdict(means).items()}
-
-
-def _rate(rates: dict[str, float], name: str) -> dict[str, float]:
-    return {"payload_kbps": rates[name]} if name in rates else {}
-
-
-def mean_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the mean over clips of every number of every arm."""
-    means: dict[str, Any] = {}
-    arms = [name for name, value in (rows[0] if rows else {}).items() if isinstance(value, dict)]
-    for arm in arms:
-        names = rows[0][arm]
-        columns = {
-            name: [row[arm][name] for row in rows if row.get(arm, {}).get(name) is not None] for name in names
-        }
-        means[arm] = {name: round(float(np.mean(values)), 4) for name, values in columns.items() if values}
-    return means
-
-
-def _line(row: dict[str, Any]) -> str:
-    if "error" in row:
-        return f"{row['clip']}: {row['error']}"
-    parts = [f"{arm} {row[arm]['psnr_y_db']:.1f} dB vgg {row[arm]['vgg'] or 0:.3f} lm {row[arm]['landmark_px'] or 0:.2f}"
-             for arm in ("rebuilt", "mesh_warp", "frozen")]  # fmt: skip
-    return f"{row['clip']} | " + " | ".join(parts)
+        write_result(self._options.out, self._model, self._settings, self._clips)
 
 
 if __name__ == "__main__":

@@ -1,110 +1,164 @@
-"""One clip through the codec as a call would take it, without a network: decoded keyframe, quantised motion, decoded voice.
+"""The sender's half of a call without a network: a clip as it travels, in decoded keyframes, quantised motion, coded voice.
 
-Drives the sender's and the receiver's own parts, so that what is measured is what is shipped. Invariant: nothing reaches
-the renderer that did not pass through bytes.
+    frames --tracker, masks--> keyframes, motion symbols --bundles--> Coded --> models.evaluation.offline_receiver
+    voice  --Opus------------> packets                            -->
+    frames --SVT-AV1---------> thumbnails (that rung only)        -->
+
+Drives the sender's own parts, so that what is measured is what is shipped. Invariant: what is in `Coded` passed through bytes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from receiver.backends.base import Backend
-from receiver.reference_store import decode_reference
-from receiver.voice_features import VoiceFeatures
+from models.evaluation.gallery import Gallery
 from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.keyframe_image import encode_keyframe_image
-from sender.motion_encoder import MotionEncoder, ReferenceCode
-from shared.coding.motion_code import decode_motion, dequantise_motion, encode_motion
+from sender.motion_encoder import MotionEncoder, ReferenceCode, normalised
+from sender.video_encoder import KBPS_MAX, KBPS_MIN, VideoEncoder
+from shared.coding.motion_code import decode_motion, encode_motion
+from shared.core.bundler import runs
 from shared.errors import UserError
-from shared.frames import Keyframe, KeyframeFormat, MotionFrame, VoicePacket
+from shared.frames import Keyframe, KeyframeFormat, MotionFrame, VideoKind, VideoUnit, VoicePacket
 from shared.keyframe_blob import pack_keyframe
-from shared.limits import PICTURE_SIZE_PX
+from shared.limits import GALLERY_SIZE, PICTURE_SIZE_PX
 from shared.opus import OpusEncoder
 
 Picture = NDArray[np.uint8]
+Rung = Literal["voice", "motion", "thumbnail"]
 FRAME_MS = 40
 FRAMES_PER_BUNDLE = 2
 ACKNOWLEDGED_AFTER = 4
 """Frames between a bundle and the newest frame the receiver is known to have (a round trip of about 100 ms)."""
 VOICE_MS = 80
 VOICE_BPS = 6000
+THUMBNAIL_EVERY = 2
+"""Frames between thumbnails: 12.5 fps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a clip is sent. keyframe_bytes: most that a keyframe's picture may take. references: 1..4. thumbnail_kbps: target.
+
+    Raises UserError for values outside their ranges.
+    """
+
+    rung: Rung = "motion"
+    keyframe_bytes: int = 2000
+    references: int = 1
+    thumbnail_kbps: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.references <= GALLERY_SIZE:
+            raise UserError(f"A call holds 1 to {GALLERY_SIZE} references, not {self.references}.")
+        if not KBPS_MIN <= self.thumbnail_kbps <= KBPS_MAX:
+            raise UserError(
+                f"Thumbnails at {self.thumbnail_kbps:g} kbit/s are not possible: {KBPS_MIN:g} to {KBPS_MAX:g}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A clip as it travels. keyframe: with its blob's size. motion: as decoded again. motion_bytes: of all bundles."""
+    """A clip as it travels. motion: as decoded again. *_bytes: of all keyframes' blobs, of all bundles' motion."""
 
-    keyframe: Keyframe
+    rung: Rung
+    keyframes: tuple[Keyframe, ...]
     keyframe_bytes: int
     motion: tuple[MotionFrame, ...]
     motion_bytes: int
     voice: tuple[VoicePacket, ...]
+    thumbnails: tuple[VideoUnit, ...]
+    seconds: float
 
     def payload_kbps(self) -> dict[str, float]:
-        """Payload rates over the clip by part, in kbit/s, the keyframe included."""
-        seconds = max(len(self.motion) * FRAME_MS / 1000, 0.04)
+        """Payload rates over the clip by part, in kbit/s, the keyframes included."""
         parts = {
             "motion": self.motion_bytes, "keyframe": self.keyframe_bytes,
             "audio": sum(len(packet.data) for packet in self.voice),
         }  # fmt: skip
-        return {name: round(size * 8 / 1000 / seconds, 3) for name, size in parts.items()}
+        if self.rung == "thumbnail":
+            parts["thumbnail"] = sum(len(unit.data) for unit in self.thumbnails)
+        return {name: round(size * 8 / 1000 / self.seconds, 3) for name, size in parts.items()}
 
 
 class OfflineSender:
     """The sender's networks, loaded once for many clips."""
 
-    def __init__(self) -> None:
+    def __init__(self, coder: MotionEncoder | None = None) -> None:
+        """coder: None takes the one that is shipped."""
         self._models, self._segmenter = FaceModels.load(), PersonSegmenter(load_prior("segmentation"))
-        self._coder = MotionEncoder()
+        self._coder = MotionEncoder() if coder is None else coder
 
-    def code(self, frames: Sequence[Picture], pcm: NDArray[np.int16], keyframe_bytes: int = 2000) -> Coded:
-        """Code a clip of RGB uint8 (256, 256, 3) frames at 25 fps; the first with a face is the keyframe.
+    def code(self, frames: Sequence[Picture], pcm: NDArray[np.int16], plan: Plan | None = None) -> Coded:
+        """Code a clip of RGB uint8 (256, 256, 3) frames at 25 fps; the first with a face is the first keyframe.
 
-        Raises UserError when no face is found.
+        On the voice rung the motion of that first frame is all there is. Raises UserError when no face is found.
         """
-        tracker = FaceTracker(self._models)
-        reference: ReferenceCode | None = None
-        keyframe: Keyframe | None = None
+        plan = plan or Plan()
+        keyframes, motion = self._follow(frames, plan)
+        if not keyframes:
+            raise UserError("no face was found in this clip")
+        decoded, size = through_bundles(motion)
+        first = keyframes[0].media_ms // FRAME_MS
+        thumbnails = code_thumbnails(frames, first, plan.thumbnail_kbps) if plan.rung == "thumbnail" else ()
+        keyframe_bytes = sum(len(pack_keyframe(keyframe)) for keyframe in keyframes)
+        return Coded(plan.rung, tuple(keyframes), keyframe_bytes, decoded, size, code_voice(pcm), thumbnails,
+                     len(frames) * FRAME_MS / 1000)  # fmt: skip
+
+    def _follow(self, frames: Sequence[Picture], plan: Plan) -> tuple[list[Keyframe], list[MotionFrame]]:
+        tracker, gallery = FaceTracker(self._models), Gallery(plan.references)
+        keyframes: list[Keyframe] = []
         motion: list[MotionFrame] = []
-        previous: NDArray[np.int16] | None = None
         for index, frame in enumerate(frames):
             face = tracker.update(frame)
             if face is None:
                 continue
-            mask = self._segmenter.mask(frame)
-            if reference is None or keyframe is None:
-                reference = self._coder.make_reference(frame, face.landmarks, mask)
-                keyframe = _keyframe(frame, reference, index * FRAME_MS, keyframe_bytes)
-            previous = self._coder.encode(frame, face.landmarks, mask, reference, previous)
-            motion.append(MotionFrame(index * FRAME_MS, 0, previous))
-        if keyframe is None:
-            raise UserError("no face was found in this clip")
-        decoded, size = through_bundles(motion)
-        return Coded(keyframe, len(pack_keyframe(keyframe)), decoded, size, code_voice(pcm))
+            mask, points, media_ms = self._segmenter.mask(frame), normalised(face.landmarks), index * FRAME_MS
+            if gallery.wants(points, media_ms):
+                held = gallery.add(self._coder.make_reference(frame, face.landmarks, mask), media_ms)
+                keyframes.append(_keyframe(frame, held.code, held.keyframe_id, media_ms, plan.keyframe_bytes))
+            used = gallery.nearest(points, media_ms)
+            same = motion and motion[-1].keyframe_id == used.keyframe_id
+            previous = motion[-1].symbols if same else None
+            symbols = self._coder.encode(frame, face.landmarks, mask, used.code, previous)
+            motion.append(MotionFrame(media_ms, used.keyframe_id, symbols))
+            if plan.rung == "voice":
+                break
+        return keyframes, motion
 
 
-def _keyframe(frame: Picture, reference: ReferenceCode, media_ms: int, limit: int) -> Keyframe:
+def _keyframe(
+    frame: Picture, reference: ReferenceCode, keyframe_id: int, media_ms: int, limit: int
+) -> Keyframe:
     image = encode_keyframe_image(frame, limit)
-    return Keyframe(0, media_ms, KeyframeFormat.AV1, PICTURE_SIZE_PX, PICTURE_SIZE_PX, image,
+    return Keyframe(keyframe_id, media_ms, KeyframeFormat.AV1, PICTURE_SIZE_PX, PICTURE_SIZE_PX, image,
                     reference.shape, reference.anchors, reference.mask)  # fmt: skip
 
 
 def through_bundles(motion: Sequence[MotionFrame]) -> tuple[tuple[MotionFrame, ...], int]:
-    """Code motion in bundles, each from a frame known to be there, and decode it; returns frames and bytes."""
+    """Code motion in bundles, each from a frame known to be there, and decode it; returns frames and bytes.
+
+    A bundle's frames against another keyframe, or after a gap, are a section of their own, as on the wire.
+    """
     decoded: list[MotionFrame] = []
     size = 0
     for start in range(0, len(motion), FRAMES_PER_BUNDLE):
-        bundle = motion[start : start + FRAMES_PER_BUNDLE]
-        base = decoded[start - ACKNOWLEDGED_AFTER] if start >= ACKNOWLEDGED_AFTER else None
-        data = encode_motion(bundle, base)
-        size += len(data)
-        distance = 1 if base is None else max(1, (bundle[0].media_ms - base.media_ms) // FRAME_MS)
-        symbols = decode_motion(data, len(bundle), None if base is None else base.symbols, distance)
-        decoded += [MotionFrame(frame.media_ms, 0, row) for frame, row in zip(bundle, symbols, strict=True)]
+        known = decoded[start - ACKNOWLEDGED_AFTER] if start >= ACKNOWLEDGED_AFTER else None
+        for run in runs(motion[start : start + FRAMES_PER_BUNDLE]):
+            base = known if known is not None and known.keyframe_id == run[0].keyframe_id else None
+            data = encode_motion(run, base)
+            size += len(data)
+            distance = 1 if base is None else max(1, (run[0].media_ms - base.media_ms) // FRAME_MS)
+            symbols = decode_motion(data, len(run), None if base is None else base.symbols, distance)
+            decoded += [
+                MotionFrame(frame.media_ms, frame.keyframe_id, row)
+                for frame, row in zip(run, symbols, strict=True)
+            ]
     return tuple(decoded), size
 
 
@@ -121,21 +175,12 @@ def code_voice(pcm: NDArray[np.int16]) -> tuple[VoicePacket, ...]:
         )
 
 
-def rebuild(coded: Coded, backend: Backend, count: int, *, muted: bool = False) -> list[Picture]:
-    """Render `count` frames from what was coded; frames without motion hold the last picture."""
-    state = backend.encode_reference(decode_reference(coded.keyframe))
-    voice, waiting = VoiceFeatures(), list(coded.voice)
-    by_time = {frame.media_ms: frame for frame in coded.motion}
-    pictures: list[Picture] = []
-    for index in range(count):
-        now_ms = index * FRAME_MS
-        while waiting and waiting[0].media_ms <= now_ms + VOICE_MS:
-            voice.push(waiting.pop(0))
-        frame = by_time.get(now_ms)
-        if frame is not None:
-            heard = None if muted else voice.at(now_ms)
-            pictures.append(backend.render(state, dequantise_motion(frame.symbols), heard))
-        elif pictures:
-            pictures.append(pictures[-1])
-    voice.close()
-    return pictures[:1] * (count - len(pictures)) + pictures
+def code_thumbnails(frames: Sequence[Picture], first: int, kbps: float) -> tuple[VideoUnit, ...]:
+    """Return the low-delay AV1 stream of every THUMBNAIL_EVERY-th frame from `first` on, small, one unit a frame."""
+    encoder = VideoEncoder(VideoKind.THUMBNAIL, kbps)
+    chosen = range(first, len(frames), THUMBNAIL_EVERY)
+    units = tuple(
+        encoder.encode(frames[index], index * FRAME_MS, unit_id) for unit_id, index in enumerate(chosen)
+    )
+    encoder.close()
+    return units

@@ -64,6 +64,16 @@ class Backend(Protocol):
         """Prepare a reference; once per keyframe."""
         ...
 
-    def render(self, state: ReferenceState, motion: MotionValues, voice: Array | None = None) -> Picture:
-        """Return the picture, RGB uint8 (256, 256, 3). voice: float32 (32,), features of the voice at that moment."""
+    def render(
+        self,
+        state: ReferenceState,
+        motion: MotionValues,
+        voice: Array | None = None,
+        thumbnail: Picture | None = None,
+    ) -> Picture:
+        """Return the picture, RGB uint8 (256, 256, 3).
+
+        voice: float32 (32,), features of the voice at that moment. thumbnail: RGB uint8 (side, side, 3), a small picture of
+        about that moment.
+        """
         ...

@@ -11,6 +11,7 @@ or in the table `_driving_inputs`; numbers that reach a network are finite and i
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
+import cv2
 import numpy as np
 
 from receiver.backends.base import Array, BackendUnavailable, ModelInfo, Picture, Reference, ReferenceState
@@ -86,16 +87,24 @@ class GraphBackend:
         given = {"image": np.ascontiguousarray(image), "mask": mask}
         return GraphState(self._encode.run({name: given[name] for name in self._encode.inputs}), reference)
 
-    def render(self, state: ReferenceState, motion: MotionValues, voice: Array | None = None) -> Picture:
+    def render(
+        self,
+        state: ReferenceState,
+        motion: MotionValues,
+        voice: Array | None = None,
+        thumbnail: Picture | None = None,
+    ) -> Picture:
         """Run render on one motion code. Returns RGB uint8 (256, 256, 3)."""
         if not isinstance(state, GraphState):
             raise TypeError("a reference of another backend")
-        known = state.features | _driving_inputs(state.reference, motion, voice)
+        known = state.features | _driving_inputs(state.reference, motion, voice, thumbnail)
         picture = self._render.run({name: known[name] for name in self._render.inputs})["picture"]
         return _to_picture(picture)
 
 
-def _driving_inputs(reference: Reference, motion: MotionValues, voice: Array | None) -> dict[str, Array]:
+def _driving_inputs(
+    reference: Reference, motion: MotionValues, voice: Array | None, thumbnail: Picture | None
+) -> dict[str, Array]:
     """Every render input that is not a feature, float32 with a batch of one."""
     points = mesh_motion.driving_points(reference.points, motion)
     return {
@@ -107,9 +116,16 @@ def _driving_inputs(reference: Reference, motion: MotionValues, voice: Array | N
         "reference_codes": reference.codes.reshape(1, CODES),
         "voice": _NO_VOICE if voice is None else voice.reshape(1, VOICE_FEATURES),
         "voice_present": _ABSENT if voice is None else _PRESENT,
-        "thumbnail": _NO_THUMBNAIL,
-        "thumbnail_present": _ABSENT,
+        "thumbnail": _NO_THUMBNAIL if thumbnail is None else _thumbnail_input(thumbnail),
+        "thumbnail_present": _ABSENT if thumbnail is None else _PRESENT,
     }
+
+
+def _thumbnail_input(picture: Picture) -> Array:
+    """RGB uint8 (side, side, 3) to (1, 3, 64, 64) in 0..1."""
+    side = (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX)
+    small = picture if picture.shape[:2] == side else cv2.resize(picture, side, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small.astype(np.float32).transpose(2, 0, 1)[None] / np.float32(255.0))
 
 
 def _bounded(values: Array, limit: float) -> Array:

@@ -47,8 +47,14 @@ class MeshWarpBackend:
         """Nothing to prepare."""
         return WarpState(reference)
 
-    def render(self, state: ReferenceState, motion: MotionValues, voice: Array | None = None) -> Picture:
-        """Warp the keyframe; keypoints, codes and voice have no effect."""
+    def render(
+        self,
+        state: ReferenceState,
+        motion: MotionValues,
+        voice: Array | None = None,
+        thumbnail: Picture | None = None,
+    ) -> Picture:
+        """Warp the keyframe; keypoints, codes, voice and thumbnail have no effect."""
         if not isinstance(state, WarpState):
             raise TypeError("a reference of another backend")
         reference = state.reference

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from receiver.disclosure import mark
+from receiver.disclosure import label, mark
 from receiver.sinks.base import PictureState, Sink, SinkFailed
 from receiver.sinks.none import NoneSink
 from shared.errors import UserError
@@ -51,14 +51,30 @@ class SinkSet:
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = list(sinks)
+        self._last_picture: NDArray[np.uint8] | None = None
         self.failures: list[str] = []
 
-    def write_picture(self, picture: NDArray[np.uint8], media_ms: int | None, state: PictureState) -> None:
-        """Give one picture, RGB uint8 (H, W, 3), to every sink: marked where people see it.
+    @property
+    def last_picture(self) -> NDArray[np.uint8] | None:
+        """The newest picture with a media time, unmarked; None before the first."""
+        return self._last_picture
 
-        media_ms None: there is no media clock yet; only live sinks take the picture.
+    def write_picture(
+        self,
+        picture: NDArray[np.uint8],
+        media_ms: int | None,
+        state: PictureState,
+        reconstructed: bool = True,
+    ) -> None:
+        """Give one picture, RGB uint8 (256, 256, 3), to every sink: marked where people see it.
+
+        media_ms None: there is no media clock yet; only live sinks take the picture. reconstructed: made by the network,
+        and not sent as it is.
         """
-        marked = mark(picture) if any(sink.shows for sink in self._sinks) else picture
+        if media_ms is not None:
+            self._last_picture = picture
+        text = label(reconstructed, frozen=state is PictureState.HELD)
+        marked = mark(picture, text) if any(sink.shows for sink in self._sinks) else picture
         for sink in self._sinks[:]:
             if media_ms is not None or sink.live:
                 try:

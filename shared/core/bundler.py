@@ -14,7 +14,7 @@ from shared.limits import (
     BUNDLE_STALE_MS,
     MESSAGE_MAX_BYTES,
 )
-from shared.wire import MOTION_STEPS_MS, VOICE_GAP_MAX_UNITS, VOICE_GAP_UNIT_MS
+from shared.wire import MOTION_STEPS_MS, VOICE_DURATIONS_MS, VOICE_GAP_MAX_UNITS, VOICE_GAP_UNIT_MS
 
 VOICE_BUDGET_BYTES = MESSAGE_MAX_BYTES // 2
 """Voice bytes of one bundle: beyond it (over 24 kbit/s) the rest goes into the next one."""
@@ -94,6 +94,11 @@ class Bundler:
                 break
             taken.append(self._voice.popleft())
         return tuple(taken)
+
+
+def longest_packet_ms(bundle_ms: int) -> int:
+    """Duration of the longest voice packets that fill bundles evenly; 60 where none do."""
+    return max((ms for ms in VOICE_DURATIONS_MS if bundle_ms % ms == 0), default=60)
 
 
 def follows(packet: VoicePacket, after: VoicePacket) -> bool:

@@ -1,7 +1,7 @@
 """Makes one bundle of gathered voice and motion: repeats, sections, prediction bases, and the size limit.
 
-Must not import queues or clocks. Invariant: a composed bundle is at most MESSAGE_MAX_BYTES, and every section's base is
-acknowledged or stands earlier in the same bundle.
+Must not import queues or clocks. Invariant: a composed bundle is at most MESSAGE_MAX_BYTES, and every section's base is one
+that `AckHistory.base_for` allows or stands earlier in the same bundle.
 """
 
 from collections.abc import Sequence

@@ -14,8 +14,16 @@ class PictureState(Enum):
     """A pose of exactly this media time was received."""
     INTERPOLATED = "interpolated"
     """Between two received poses."""
+    BLENDED = "blended"
+    """Received, with the rest of a guess that was shown before fading out."""
+    CONCEALED = "concealed"
+    """Motion is missing: the head goes on ever more slowly, the mouth follows the voice."""
+    VOICE = "voice"
+    """No motion by design (the voice rung): the head is still, the mouth follows the voice."""
+    VIDEO = "video"
+    """The picture itself was sent; nothing is reconstructed."""
     HELD = "held"
-    """The last pose, because no later one is here."""
+    """Motion is missing for longer than is made up: the head is frozen."""
     WAITING = "waiting"
     """No keyframe yet: nothing to show."""
 
@@ -25,7 +33,8 @@ class PictureDue:
     """A picture to show at local time due_us, at media_ms on the media clock.
 
     keyframe_id, values: which reference and how to move it; both None while WAITING. pose_age_ms: media_ms minus the
-    time of the newest received pose that values rest on (0 when FRESH).
+    time of the newest received pose that values rest on (0 when FRESH). voice_share: how much of the mouth's motion, 0..1,
+    has to come from the voice, because values no longer hold it.
     """
 
     media_ms: int
@@ -34,6 +43,7 @@ class PictureDue:
     keyframe_id: int | None = None
     values: MotionValues | None = None
     pose_age_ms: int = 0
+    voice_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.control import ControlMessage
-from shared.frames import Keyframe, MotionFrame, VoicePacket
+from shared.frames import Keyframe, MotionFrame, VideoUnit, VoicePacket
 from shared.wire import Ack
 
 
@@ -29,6 +29,16 @@ class KeyframeReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoReceived:
+    """A complete thumbnail or video picture, in the order in which they became complete, each once.
+
+    Its bytes are not decoded yet. Units before it may be missing: see `shared.core.video_assembly`.
+    """
+
+    unit: VideoUnit
+
+
+@dataclass(frozen=True, slots=True)
 class ControlReceived:
     """A control message of a known kind."""
 
@@ -42,4 +52,4 @@ class AckReceived:
     ack: Ack
 
 
-Event = MotionReceived | VoiceReceived | KeyframeReceived | ControlReceived | AckReceived
+Event = MotionReceived | VoiceReceived | KeyframeReceived | VideoReceived | ControlReceived | AckReceived

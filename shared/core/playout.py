@@ -41,9 +41,18 @@ class Playout:
         self._voice.push(packet, now_us)
         self._pictures.begin(packet.media_ms)
 
+    def push_video(self, media_ms: int, now_us: int) -> None:
+        """A video picture of this time has arrived: pictures are due from it, and the delay waits for its like."""
+        self._arrived(media_ms, now_us, voice=False)
+        self._pictures.join_grid(media_ms)
+
     def add_keyframe(self, keyframe_id: int) -> None:
         """The keyframe can be shown now (its picture is decoded)."""
         self._pictures.add_keyframe(keyframe_id)
+
+    def expect_motion(self, expected: bool) -> None:
+        """Whether the sender sends motion: on the voice rung none comes by design, and none is missed."""
+        self._pictures.motion_expected = expected
 
     def picture_at(self, now_us: int) -> PictureDue | None:
         """The newest picture due by now, None: none since the last call. Media times are multiples of 40 ms apart."""

@@ -24,10 +24,13 @@ class LinkModel:
         self._queued: deque[tuple[int, int]] = deque()
         self._queued_bytes = 0
         self._last_arrival_us = start_us
+        self.wait_us: int | None = None
+        """How long the packet offered last stands in the queue before its first bit leaves; None: it is lost."""
 
     def offer(self, now_us: int, size_bytes: int) -> tuple[int, ...]:
         """Times (us) at which a packet of size_bytes (headers included), sent now, arrives: none, one or two."""
         lost = next(self._losses)
+        self.wait_us = None
         if lost or self._blacked_out(now_us):
             return ()
         departure_us = self._pass_queue(now_us, size_bytes)
@@ -49,9 +52,11 @@ class LinkModel:
         begin_us = max(now_us, self._busy_until_us)
         kbps = self._rate_kbps(begin_us)
         if kbps is None:
+            self.wait_us = begin_us - now_us
             return begin_us
         if self._queued and self._queued_bytes + size_bytes > self._impairment.queue_bytes:
             return None
+        self.wait_us = begin_us - now_us
         self._busy_until_us = begin_us + round(size_bytes * 8000 / kbps)
         self._queued.append((self._busy_until_us, size_bytes))
         self._queued_bytes += size_bytes

@@ -1,11 +1,13 @@
-"""Meets the other peer in a room of the signaling service and returns the open call.
+"""Meets the other peer in a room of the signaling service and returns the open call; again, when the call is lost.
 
-May import `shared` and aiohttp. Invariant: once the call is open the service may stop or vanish, the call goes on;
-tokens, rooms and session descriptions are never logged or put into an error message.
+The seat in the room is kept while calls come and go: a peer that starts anew finds this one there, without a fresh token.
+Whoever comes into the room makes the offer; after a loss without a newcomer, whoever came second. When two offers cross, the
+one who was there first yields. May import `shared` and aiohttp. Invariant: once the call is open the service may stop or
+vanish, the call goes on; tokens, rooms and session descriptions are never logged or put into an error message.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -51,24 +53,46 @@ class _RoomLost(Exception):
 
 
 class _Room:
-    """One WebSocket to the service, as messages."""
+    """One WebSocket to the service, as messages.
+
+    first: this end was in the room before the other. lost: the service is gone.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._session = session
         self._socket = socket
+        self._offer: Offer | None = None
+        self.first = True
+        self.lost = False
 
     async def send(self, message: Message) -> None:
         try:
             await self._socket.send_str(serialise(message))
         except (ConnectionError, aiohttp.ClientError) as error:
+            self.lost = True
             raise _RoomLost from error
 
     async def next(self) -> Message:
         """The next message; raises _RoomLost, or RemoteError for one that is none."""
+        if self._offer is not None:
+            offer, self._offer = self._offer, None
+            return offer
         frame = await self._socket.receive()
         if frame.type is not aiohttp.WSMsgType.TEXT:
+            self.lost = True
             raise _RoomLost
-        return parse(frame.data)
+        message = parse(frame.data)
+        self.first = self.first or isinstance(message, PeerJoined)
+        return message
+
+    def keep(self, offer: Offer | None) -> None:
+        """Hand this out as the next message: an offer for the next call. None: forget it."""
+        self._offer = offer
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether an offer for the next call is kept."""
+        return self._offer is not None
 
     async def leave(self) -> None:
         """Say goodbye if anybody still listens."""
@@ -81,6 +105,70 @@ class _Room:
             await self._session.close()
 
 
+class Meeting:
+    """A seat in a room. `call` again after a lost call; `leave` at the end."""
+
+    def __init__(self, room: _Room, joined: Joined) -> None:
+        self._room, self._joined = room, joined
+        self._offers = joined.peer_present
+        """Whether this end came second, and so makes the offer when nobody is new in the room."""
+
+    @property
+    def lost(self) -> bool:
+        """The service is gone or has let this end go: enter again, with a fresh token."""
+        return self._room.lost
+
+    async def call(
+        self, config: WebRtcConfig | None = None, timeouts: MeetTimeouts | None = None
+    ) -> WebRtcTransport:
+        """Meet the other peer and return the open transport; closing it keeps the seat. Errors: see `connect_call`."""
+        return await self._call(config, timeouts, _stay)
+
+    async def last_call(
+        self, config: WebRtcConfig | None = None, timeouts: MeetTimeouts | None = None
+    ) -> WebRtcTransport:
+        """As `call`, but closing the transport gives up the seat, too; so does failing."""
+        try:
+            return await self._call(config, timeouts, self.leave)
+        except BaseException:
+            await self.leave()
+            raise
+
+    async def _call(
+        self,
+        config: WebRtcConfig | None,
+        timeouts: MeetTimeouts | None,
+        leave: Callable[[], Awaitable[None]],
+    ) -> WebRtcTransport:
+        settings = with_servers(config or WebRtcConfig(), self._joined)
+        offering = self._offers and not self._room.has_offer
+        try:
+            transport = await _meet(self._room, settings, offering, timeouts or MeetTimeouts())
+        except _RoomLost:
+            raise UserError(
+                "The signaling service closed the connection before the call began. Try again in a moment."
+            ) from None
+        transport.attach(_watch(self._room, transport), leave)
+        return transport
+
+    async def leave(self) -> None:
+        """Give the seat up. Safe to call when the service is gone."""
+        await self._room.leave()
+
+
+async def enter_room(url: str, join: Join, timeouts: MeetTimeouts | None = None) -> Meeting:
+    """Take a seat in a room. Raises UserError (service not reachable, token refused)."""
+    async with _left_on_error(await _enter(url)) as room:
+        try:
+            joined = await _join(room, join, timeouts or MeetTimeouts())
+        except _RoomLost:
+            raise UserError(
+                "The signaling service closed the connection before the call began. Try again in a moment."
+            ) from None
+        room.first = not joined.peer_present
+        return Meeting(room, joined)
+
+
 async def connect_call(
     url: str, join: Join, config: WebRtcConfig | None = None, timeouts: MeetTimeouts | None = None
 ) -> WebRtcTransport:
@@ -88,20 +176,13 @@ async def connect_call(
 
     The second to come makes the offer. ICE servers are those of `config`, or else those that the service hands out.
     Raises UserError (service not reachable, token refused, nobody came, no path found) and RemoteError (the peer sent a
-    description that this end does not accept). After a lost call, call it again with a fresh token.
+    description that this end does not accept). To come back after a lost call, keep the seat: see `Meeting`.
     """
-    times = timeouts or MeetTimeouts()
-    async with _left_on_error(await _enter(url)) as room:
-        try:
-            joined = await _join(room, join, times)
-            settings = with_servers(config or WebRtcConfig(), joined)
-            transport = await _meet(room, settings, joined.peer_present, times)
-        except _RoomLost:
-            raise UserError(
-                "The signaling service closed the connection before the call began. Try again in a moment."
-            ) from None
-        transport.attach(_watch(room, transport), room.leave)
-        return transport
+    return await (await enter_room(url, join, timeouts)).last_call(config, timeouts)
+
+
+async def _stay() -> None:
+    """How a seat is kept when a call closes."""
 
 
 def with_servers(config: WebRtcConfig, joined: Joined) -> WebRtcConfig:
@@ -186,7 +267,7 @@ async def _meet(
 
 
 async def _describe(room: _Room, transport: WebRtcTransport, offering: bool, times: MeetTimeouts) -> bool:
-    """Exchange descriptions; False when the peer left meanwhile."""
+    """Exchange descriptions; False when the peer left meanwhile, or its own offer goes first."""
     try:
         async with asyncio.timeout(times.peer_s):
             if offering:
@@ -199,6 +280,9 @@ async def _describe(room: _Room, transport: WebRtcTransport, offering: bool, tim
                     case Offer(sdp) if not offering:
                         await room.send(Answer(await transport.accept_offer(sdp)))
                         return True
+                    case Offer() as crossing if room.first:
+                        room.keep(crossing)
+                        return False
                     case PeerLeft() | Error(code=ErrorCode.NO_PEER) if offering:
                         return False
                     case (Error() | Bye()) as end:
@@ -236,8 +320,18 @@ async def _feed_candidates(room: _Room, transport: WebRtcTransport) -> None:
 
 
 async def _watch(room: _Room, transport: WebRtcTransport) -> None:
-    """Stay in the room, so that no third one enters; a peer that joins again during the call has probably restarted."""
+    """Stay in the room, so that no third one enters; a peer that joins or offers during the call has probably restarted.
+
+    Its offer is kept for the next call.
+    """
     with suppress(_RoomLost, RemoteError):
         while True:
-            if isinstance(await room.next(), PeerJoined):
+            message = await room.next()
+            if isinstance(message, Offer):
+                room.keep(message)
+            elif isinstance(message, PeerLeft):
+                room.keep(None)
+            if isinstance(message, Offer | PeerJoined):
                 transport.expect_sign_of_life()
+            if isinstance(message, Offer):
+                return  # whatever comes next belongs to the call that begins with it

@@ -9,8 +9,9 @@ It is placed by rewriting session descriptions: each keeps one host candidate, w
 """
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from shared.transport.base import PACKET_OVERHEAD_BYTES
 from shared.transport.impairments import Impairment
@@ -18,16 +19,34 @@ from shared.transport.link_model import LinkModel
 from shared.transport.virtual_time import loop_now_us
 
 _Address = tuple[str, int]
+_DTLS_APPLICATION_DATA: Final = 23
+"""First byte of a DTLS record (RFC 6347 section 4.1) that holds no handshake; STUN begins with 0..3 (RFC 7983)."""
+_PASSAGES_KEPT: Final = 100_000
+"""The newest packets of one direction that are remembered: an hour of a call, about 20 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What the link did with one packet. at_us: since the link began. size_bytes: headers included. wait_us: time in
+    the queue before its first bit left, None: lost."""
+
+    at_us: int
+    size_bytes: int
+    wait_us: int | None
 
 
 @dataclass(slots=True)
 class ProxyCount:
-    """Packets of one direction with 28 bytes of headers each: offered to the link, and delivered by it."""
+    """Packets of one direction with 28 bytes of headers each: offered to the link, and delivered by it.
+
+    passages: those offered since the link began, the newest _PASSAGES_KEPT of them.
+    """
 
     offered_bytes: int = 0
     offered_packets: int = 0
     delivered_bytes: int = 0
     delivered_packets: int = 0
+    passages: deque[Passage] = field(default_factory=lambda: deque(maxlen=_PASSAGES_KEPT))
 
 
 class UdpProxy:
@@ -37,23 +56,35 @@ class UdpProxy:
     """
 
     def __init__(
-        self, forward: Impairment | None = None, reverse: Impairment | None = None, seed: int = 0
+        self,
+        forward: Impairment | None = None,
+        reverse: Impairment | None = None,
+        seed: int = 0,
+        begin_with_data: bool = False,
     ) -> None:
-        self._impairments = (forward or Impairment(), reverse or Impairment())
+        """begin_with_data: the first encrypted data restarts the link, so that blackouts and rate steps count from
+        the moment when the call is set up; until then there are none. False: they count from now."""
         self._seed = seed
         self._offerer = _Side()
         self._answerer = _Side()
         self.forward = ProxyCount()
         self.reverse = ProxyCount()
-        self.restart()
+        self.began_us: int | None = None
+        """When the link began, on the event loop's clock in us; None: it waits for data."""
+        self._impairments = (forward or Impairment(), reverse or Impairment())
+        if begin_with_data:
+            self._use(*(replace(each, rate=(), blackouts=()) for each in self._impairments))
+        else:
+            self.restart()
 
     def restart(self, forward: Impairment | None = None, reverse: Impairment | None = None) -> None:
         """Begin anew, with other impairments if given: blackouts and rate steps count from now."""
         old_forward, old_reverse = self._impairments
         self._impairments = (forward or old_forward, reverse or old_reverse)
-        now_us = loop_now_us()
-        self._forward_model = LinkModel(self._impairments[0], 2 * self._seed, now_us)
-        self._reverse_model = LinkModel(self._impairments[1], 2 * self._seed + 1, now_us)
+        self.forward.passages.clear()
+        self.reverse.passages.clear()
+        self.began_us = loop_now_us()
+        self._use(*self._impairments)
 
     async def pass_offer(self, sdp: str) -> str:
         """The offer as the answerer must see it."""
@@ -73,10 +104,21 @@ class UdpProxy:
         self._offerer.close()
         self._answerer.close()
 
+    def _use(self, forward: Impairment, reverse: Impairment) -> None:
+        now_us = loop_now_us()
+        self._forward_model = LinkModel(forward, 2 * self._seed, now_us)
+        self._reverse_model = LinkModel(reverse, 2 * self._seed + 1, now_us)
+
+    def _begin_with(self, data: bytes) -> None:
+        if self.began_us is None and data[:1] == bytes([_DTLS_APPLICATION_DATA]):
+            self.restart()
+
     def _carry_forward(self, data: bytes) -> None:
+        self._begin_with(data)
         self._carry(data, self._forward_model, self.forward, self._answerer)
 
     def _carry_reverse(self, data: bytes) -> None:
+        self._begin_with(data)
         self._carry(data, self._reverse_model, self.reverse, self._offerer)
 
     def _carry(self, data: bytes, model: LinkModel, count: ProxyCount, to: "_Side") -> None:
@@ -90,7 +132,10 @@ class UdpProxy:
                 count.delivered_packets += 1
 
         now_us = loop_now_us()
-        for arrival_us in model.offer(now_us, size_bytes):
+        arrivals_us = model.offer(now_us, size_bytes)
+        if self.began_us is not None:
+            count.passages.append(Passage(now_us - self.began_us, size_bytes, model.wait_us))
+        for arrival_us in arrivals_us:
             if arrival_us <= now_us:
                 deliver()
             else:

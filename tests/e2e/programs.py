@@ -40,8 +40,8 @@ class Service:
         return self.children.start("sender", [*arguments, "--token-file", str(token), *more])
 
     def receiver(self, token: Path, *more: str, reports: list[Report] | None = None) -> Child:
-        """A receiver that needs no trained network."""
-        arguments = ["receiver", "--backend", "mesh-warp", "--signaling", self.url]
+        """A receiver that needs no trained network, and waits for no peer that is lost."""
+        arguments = ["receiver", "--backend", "mesh-warp", "--signaling", self.url, "--rejoin-seconds", "0"]
         heard: list[Report] = [] if reports is None else reports
         return self.children.start("receiver", [*arguments, "--token-file", str(token), *more], heard.append)
 

@@ -63,6 +63,7 @@ def write_call(out: Path, pictures: Sequence[Picture], rebuilt: Sequence[Picture
             "control_bytes": 300,
         },
         "counts": {"captured": len(pictures), "skipped_late": 0},
+        "plans": [{"media_ms": 0, "rung": 1, "bundle_ms": 80, "wire_kbps": 17.0}],
         "pictures": [{"media_ms": ms, "capture_us": 1_000 * ms, "compute_ms": 8.0} for ms in media_ms],
     }
     receiver = {
@@ -72,7 +73,8 @@ def write_call(out: Path, pictures: Sequence[Picture], rebuilt: Sequence[Picture
             for ms in media_ms[3:]
         ],
         "voice": [
-            {"media_ms": ms, "played_us": 1_000 * ms + 190_000} for ms in range(0, media_ms[-1] + 40, 20)
+            {"media_ms": ms, "duration_ms": 20, "played_us": 1_000 * ms + 190_000, "concealed": False}
+            for ms in range(0, media_ms[-1] + 40, 20)
         ],
         "model": {"name": "test", "sha256": "0" * 64},
     }

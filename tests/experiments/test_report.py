@@ -69,7 +69,7 @@ def test_latency_of_an_interpolated_picture_counts_from_its_own_moment_and_repea
 
 
 def test_skew_is_how_far_the_voice_is_ahead() -> None:
-    voice = [PlayedVoice(0, 1_000_000), PlayedVoice(20, 1_020_000), PlayedVoice(40, 1_040_000)]
+    voice = [PlayedVoice(ms, 20, 1_000_000 + 1_000 * ms, False) for ms in (0, 20, 40)]
     shown = [ShownPicture(0, 1_015_000, "FRESH", 1.0), ShownPicture(40, 2_000_000, "FRESH", 1.0)]
     assert skew_series(shown, voice) == [(0, 15.0)]
     assert skew_series(shown, []) == []

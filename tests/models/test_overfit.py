@@ -15,7 +15,7 @@ from models.training.step import Step, to_tensors
 
 pytestmark = pytest.mark.model
 
-STEPS = 15
+STEPS = 20
 SETTINGS = Settings(size="tiny", references=1, frames=2, crop_px=64, keypoint_drop=0.0)
 NO_LOSS = LossWeights(**{name: 0.0 for name in LossWeights.__slots__})
 SEEN_BY_VGG = ("perceptual", "feature")

@@ -8,11 +8,21 @@ import pytest
 
 from receiver.backends.base import Reference
 from receiver.backends.mesh_warp import MeshWarpBackend, WarpState
-from receiver.render_worker import ReferenceDone, RenderWorker
+from receiver.render_call import ReferenceDone
+from receiver.render_worker import RenderWorker
 from receiver.sinks.base import PictureState
 from receiver.sinks.open import open_sink
 from receiver.sinks.writer import FileSink
-from shared.limits import PICTURE_SIZE_PX, REFERENCE_QUEUE, SINK_QUEUE_PICTURES, SINK_QUEUE_PICTURES_LOSSLESS
+from receiver.video_decoder import DecodedPicture
+from shared.frames import VideoKind, VideoUnit
+from shared.limits import (
+    PICTURE_SIZE_PX,
+    REFERENCE_QUEUE,
+    SINK_QUEUE_PICTURES,
+    SINK_QUEUE_PICTURES_LOSSLESS,
+    VIDEO_QUEUE,
+)
+from tests.receiver.coded_pictures import units
 from tests.receiver.keyframes import keyframe
 from tests.receiver.sinks.test_writer import Gate
 from tests.receiver.test_render_worker import Results
@@ -60,3 +70,33 @@ def test_as_many_keyframes_wait_for_the_network_as_the_limit_and_the_oldest_goes
     assert all(isinstance(item, ReferenceDone) and item.error is None for item in done)
     assert [item.keyframe_id for item in done] == [0, *range(2, REFERENCE_QUEUE + 2)]
     worker.close()
+
+
+def lost_pictures(count: int) -> int:
+    """How many of `count` coded pictures that come while the first is being decoded are reported as lost."""
+    worker = RenderWorker(MeshWarpBackend())
+    results = Results(worker)
+    decoder, gate, entered = results.call._decoders[VideoKind.VIDEO], threading.Event(), threading.Event()
+    decode = decoder.decode
+
+    def slow(unit: VideoUnit) -> list[DecodedPicture]:
+        entered.set()
+        gate.wait()
+        return decode(unit)
+
+    decoder.decode = slow  # type: ignore[method-assign]
+    first, *others = units(1 + count)
+    results.call.add_video(first)
+    entered.wait()
+    for unit in others:
+        results.call.add_video(unit)
+    gate.set()
+    with worker._videos._changed:
+        worker._videos._changed.wait_for(lambda: not any(worker._videos._queues.values()), 5)
+    worker.close()
+    return results.queue.qsize()
+
+
+def test_as_many_coded_pictures_wait_as_the_limit_and_one_more_asks_for_a_fresh_start() -> None:
+    assert lost_pictures(VIDEO_QUEUE) == 0
+    assert lost_pictures(VIDEO_QUEUE + 1) > 0

@@ -6,6 +6,7 @@ import pytest
 
 from receiver.config import ReceiverConfig, load_config, print_config
 from shared.errors import UserError
+from shared.limits import REJOIN_MAX_S
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
@@ -35,10 +36,25 @@ def test_a_wrong_file_is_refused_with_its_name(tmp_path: Path, content: str) -> 
         load_config({}, file)
 
 
-@pytest.mark.parametrize("values", [{"threads": 0}, {"threads": 65}, {"seconds": 0.0}, {"sink": []}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"threads": 0},
+        {"threads": 65},
+        {"seconds": 0.0},
+        {"sink": []},
+        {"rejoin_seconds": -1.0},
+        {"rejoin_seconds": REJOIN_MAX_S + 1},
+    ],
+)
 def test_values_out_of_range_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(UserError, match=r"choose|needed"):
         load_config(values)
+
+
+def test_waiting_for_a_lost_peer_may_be_switched_off_and_last_up_to_the_limit() -> None:
+    for seconds in (0.0, REJOIN_MAX_S):
+        assert load_config({"rejoin_seconds": seconds}).rejoin_seconds == seconds
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from receiver.disclosure import mark, mark_corner, waiting_picture
+from receiver.disclosure import MARK_TEXT, VIDEO_TEXT, label, mark, mark_corner, waiting_picture
 
 
 @pytest.mark.parametrize("level", [0, 64, 128, 255])
@@ -39,3 +39,15 @@ def test_the_waiting_card_is_neutral_readable_and_marked_like_a_picture() -> Non
 def test_other_sizes_are_marked_too() -> None:
     for side in (64, 128, 512):
         assert mark(np.zeros((side, side, 3), np.uint8)).max() > 200
+
+
+def test_what_is_sent_as_video_and_what_is_frozen_says_so() -> None:
+    assert label(True, False) == MARK_TEXT and label(False, False) == VIDEO_TEXT
+    picture = np.full((256, 256, 3), 90, np.uint8)
+    texts = [label(made, frozen) for made in (True, False) for frozen in (False, True)]
+    pictures = [mark(picture, text) for text in texts]
+    assert len({one.tobytes() for one in pictures}) == 4
+    ink = [one.min(axis=2) > 240 for one in pictures]
+    top, left = mark_corner(256)
+    word = np.s_[top:, left : left + 80]
+    assert np.array_equal(ink[0][word], ink[1][word]), "the word stays where it was"

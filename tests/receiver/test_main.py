@@ -94,12 +94,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
 class Receiver:
     """A receiver process with an mp4 sink and statistics."""
 
-    def __init__(self, folder: Path, service: Service) -> None:
+    def __init__(self, folder: Path, service: Service, *more: str) -> None:
         self.mp4, self.stats = folder / "call.mp4", folder / "stats.json"
         token = folder / "receiver.token"
         token.write_text(service.token(Role.RECEIVER))
         arguments = ["--signaling", service.url, "--token-file", str(token), "--backend", "mesh-warp"]
-        arguments += ["--sink", f"mp4:{self.mp4}", "--stats", str(self.stats)]
+        arguments += ["--sink", f"mp4:{self.mp4}", "--stats", str(self.stats), *more]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "receiver", *arguments],
             cwd=ROOT,
@@ -171,11 +171,8 @@ async def test_an_interrupt_while_nobody_has_come_ends_quietly(tmp_path: Path, s
     assert await receiver.end() == 0 and "Traceback" not in receiver.errors
 
 
-@pytest.mark.e2e
-@pytest.mark.network
-@pytest.mark.slow
-async def test_a_killed_peer_is_noticed_and_the_recording_is_whole(tmp_path: Path, service: Service) -> None:
-    receiver = Receiver(tmp_path, service)
+async def a_killed_peer(service: Service) -> None:
+    """Talks for 2.5 s in a process of its own, which then dies without a word."""
     arguments = [service.url, service.token(Role.SENDER), bundle_digest([ANALYSER])[:16]]
     command = [sys.executable, "-m", "tests.receiver.peer_process", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as peer:
@@ -183,6 +180,37 @@ async def test_a_killed_peer_is_noticed_and_the_recording_is_whole(tmp_path: Pat
         assert await asyncio.to_thread(peer.stdout.readline) == "talking\n"
         await asyncio.sleep(2.5)
         peer.kill()
+
+
+@pytest.mark.e2e
+@pytest.mark.network
+@pytest.mark.slow
+async def test_a_peer_that_starts_again_is_seen_again_within_three_seconds_in_the_same_file(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver = Receiver(tmp_path, service)
+    await a_killed_peer(service)
+    back_us = time.monotonic_ns() // 1000
+    remote = await meet(service, monkeypatch)
+    await remote.talk(2500)
+    assert await receiver.end() == 0, receiver.errors
+    await remote.leave()
+    await remote.transport.close()
+    stats = json.loads(receiver.stats.read_text())
+    assert stats["counts"]["connections"] == 2 and stats["reason"] == "the other end hung up"
+    seen_us = [row["shown_us"] for row in stats["pictures"] if row["state"] == "FRESH"]
+    again_us = min(us for us in seen_us if us > back_us)
+    assert (again_us - back_us) / 1000 < 3000
+    times_s = [time_s for time_s, _ in pictures_of(receiver.mp4)]
+    assert times_s == sorted(times_s) and times_s[-1] > 4.5
+
+
+@pytest.mark.e2e
+@pytest.mark.network
+@pytest.mark.slow
+async def test_a_killed_peer_is_noticed_and_the_recording_is_whole(tmp_path: Path, service: Service) -> None:
+    receiver = Receiver(tmp_path, service, "--rejoin-seconds", "0")
+    await a_killed_peer(service)
     killed_s = time.monotonic()
     assert await receiver.end() == 1 and "gone" in receiver.errors
     assert time.monotonic() - killed_s < PEER_SILENCE_MS / 1000 + 5

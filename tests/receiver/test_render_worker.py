@@ -12,7 +12,8 @@ import pytest
 from receiver.backends.base import Array, Picture, ReferenceState
 from receiver.backends.mesh_warp import MeshWarpBackend
 from receiver.disclosure import waiting_picture
-from receiver.render_worker import CallCallbacks, ReferenceDone, RenderCall, Rendered, RenderWorker
+from receiver.render_call import CallCallbacks, ReferenceDone, RenderCall, Rendered
+from receiver.render_worker import RenderWorker
 from shared.coding.motion_layout import MotionValues
 from shared.core.due import PictureDue, PictureState
 from shared.errors import MalformedMessage
@@ -24,10 +25,10 @@ from tests.receiver.keyframes import keyframe
 class Results:
     """One call, and what came out of it, in order."""
 
-    def __init__(self, worker: RenderWorker) -> None:
+    def __init__(self, worker: RenderWorker, ears: Any = None, before: Picture | None = None) -> None:
         self.queue: queue.Queue[Any] = queue.Queue()
         put = self.queue.put
-        self.call: RenderCall = worker.open_call(CallCallbacks(put, put, put))
+        self.call: RenderCall = worker.open_call(CallCallbacks(put, put, put, put), ears, before)
 
     def next(self) -> Any:
         return self.queue.get(timeout=10)
@@ -45,7 +46,13 @@ class Gated(MeshWarpBackend):
     def __init__(self) -> None:
         self.go, self.entered = threading.Event(), threading.Event()
 
-    def render(self, state: ReferenceState, motion: MotionValues, voice: Array | None = None) -> Picture:
+    def render(
+        self,
+        state: ReferenceState,
+        motion: MotionValues,
+        voice: Array | None = None,
+        thumbnail: Picture | None = None,
+    ) -> Picture:
         self.entered.set()
         self.go.wait()
         if motion.affine[2] > 1:

@@ -11,19 +11,25 @@ import pytest
 
 from receiver.backends.base import Array, Backend, Picture, ReferenceState
 from receiver.backends.mesh_warp import MeshWarpBackend
-from receiver.disclosure import mark, mark_corner, waiting_picture
+from receiver.clock import monotonic_us
+from receiver.disclosure import VIDEO_TEXT, mark, mark_corner, waiting_picture
 from receiver.render_worker import RenderWorker
 from receiver.session import EndReason, LiveReport, ReceiverSession
 from receiver.sinks.open import open_sinks
 from receiver.stats import report, write_report
 from shared.coding.motion_layout import MotionValues
-from shared.control import Bye, Disclosure, Hello, Pin, pack_control
+from shared.control import Bye, Disclosure, Hello, MediaConfig, Pin, pack_control
+from shared.core.events import VideoReceived
+from shared.core.keyframe_sender import split
 from shared.errors import UserError
-from shared.frames import Channel
-from shared.limits import CALL_MALFORMED_MAX
+from shared.frames import Channel, Rung, VideoKind
+from shared.keyframe_blob import pack_keyframe
+from shared.limits import CALL_MALFORMED_MAX, KEYFRAME_RATE_BURST, KEYFRAME_RATE_PER_S
 from shared.transport.impairments import Impairment, PatternLoss
 from shared.transport.memory_link import MemoryLink
 from shared.wire import PROTOCOL_VERSION, ControlFrame
+from tests.receiver.coded_pictures import units
+from tests.receiver.keyframes import keyframe
 from tests.receiver.remote import BEEP_FROM_MS, MODEL, Remote, send_bytes
 from tests.receiver.sinks.media import onset_s, pictures_of, voice_of
 from tests.receiver.sinks.test_open import Kept
@@ -81,7 +87,13 @@ async def test_a_call_is_seen_and_heard_on_one_clock(tmp_path: Path) -> None:
     stats = made.session.stats
     assert isinstance(remote.heard[0], Hello) and remote.acks > 0 and stats.counts["disclosures"] == 1
     shown = [row for row in stats.pictures if row.state != "WAITING"]
-    assert len(shown) >= 8 and set(made.states[5:]) <= {"FRESH", "INTERPOLATED", "HELD"}
+    assert len(shown) >= 8 and set(made.states[5:]) <= {
+        "FRESH",
+        "INTERPOLATED",
+        "BLENDED",
+        "CONCEALED",
+        "HELD",
+    }
     assert made.states.count("FRESH") >= 5
     media_ms = [row.media_ms for row in stats.pictures]
     assert media_ms == sorted(set(media_ms)) and not any(step % 40 for step in np.diff(media_ms))
@@ -116,11 +128,13 @@ async def test_every_picture_that_people_see_is_marked_and_the_measuring_ones_ar
     assert not any((p[top:252, left:110][ink] > 220).all() for _, p in pictures_of(made.mkv))
 
 
-async def test_it_waits_until_the_first_keyframe_then_holds_without_motion(tmp_path: Path) -> None:
+async def test_it_waits_until_the_first_keyframe_then_conceals_and_holds_without_motion(
+    tmp_path: Path,
+) -> None:
     async with call(tmp_path) as made:
-        await run(made, Remote(made.link.a, keyframe_after_ms=400, motion_until_ms=700), 1100)
+        await run(made, Remote(made.link.a, keyframe_after_ms=400, motion_until_ms=700), 1600)
     states = made.states
-    assert states[0] == "WAITING" and states[-1] == "HELD"
+    assert states[0] == "WAITING" and states[-1] == "HELD" and states.count("CONCEALED") >= 10
     assert "FRESH" in states and "WAITING" not in states[states.index("FRESH") :]
     card = mark(waiting_picture(256))
     waiting = states.count("WAITING")
@@ -131,6 +145,16 @@ async def test_it_waits_until_the_first_keyframe_then_holds_without_motion(tmp_p
     assert made.session.stats.pictures[-1].compute_ms == 0
     recorded = json.loads((tmp_path / "a.mkv.json").read_text())["pictures"]
     assert recorded[0]["state"] == "WAITING"
+
+
+async def test_on_the_voice_rung_the_missing_motion_is_not_missed(tmp_path: Path) -> None:
+    async with call(tmp_path) as made:
+        remote = Remote(made.link.a, motion_until_ms=400)
+        remote.encoder.push_control(MediaConfig(0, 80, 80, Rung.VOICE))
+        await run(made, remote, 1400)
+    states = made.states
+    assert states[-1] == "VOICE" and states.count("VOICE") >= 15
+    assert not {"HELD", "CONCEALED"} & set(states[states.index("FRESH") :])
 
 
 async def test_voice_alone_is_played_and_the_picture_waits(tmp_path: Path) -> None:
@@ -146,6 +170,39 @@ async def test_a_keyframe_that_is_no_picture_is_refused_and_asked_for_again(tmp_
         await run(made, remote)
         assert remote.encoder.take_keyframe_wish()
     assert set(made.states) == {"WAITING"} and made.session.stats.counts["malformed"] >= 1
+
+
+async def test_keyframes_past_the_rate_are_refused_and_cost_nothing(tmp_path: Path) -> None:
+    async with call(tmp_path, seconds=1.2) as made:
+        running = asyncio.ensure_future(made.session.run())
+        given = [keyframe(number) for number in range(KEYFRAME_RATE_BURST + 3)]
+        for one in given:
+            for part in split(one.keyframe_id, pack_keyframe(one)):
+                await send_bytes(made.link.a, bytes(part))
+        await running
+    stats = made.session.stats
+    assert stats.counts["keyframes"] == KEYFRAME_RATE_BURST + 3
+    refused = stats.counts["keyframes_refused"]
+    assert 3 - KEYFRAME_RATE_PER_S * 1.2 <= refused <= 3, "the call lasts 1.2 s"
+    assert len(stats.references) <= KEYFRAME_RATE_BURST + 3 - refused
+
+
+async def test_video_is_shown_marked_as_such_and_a_missing_unit_asks_for_a_fresh_start(
+    tmp_path: Path,
+) -> None:
+    async with call(tmp_path, seconds=1.0) as made:
+        running = asyncio.ensure_future(made.session.run())
+        stream = units(16, side_px=64)
+        for unit in stream[:8] + stream[9:]:
+            made.session._take(VideoReceived(unit), monotonic_us())
+            await asyncio.sleep(0.03)
+        await running
+    assert made.states.count("VIDEO") >= 8 and made.session.stats.counts["video_refused"] >= 1
+    assert VideoKind.VIDEO in made.session.decoder._video.wanted
+    left = mark_corner(256)[1]
+    word = mark(np.zeros((256, 256, 3), np.uint8), VIDEO_TEXT)[-20:, left : left + 40].min(axis=2) > 250
+    marked = [p for p in made.live.pictures if (p[-20:, left : left + 40][word] > 220).all()]
+    assert len(marked) >= 8
 
 
 async def test_lost_packets_are_concealed_and_nothing_breaks(tmp_path: Path) -> None:
@@ -232,7 +289,13 @@ async def test_a_silent_peer_is_asked_for_a_sign_of_life(
 
 async def test_an_engine_that_breaks_for_good_ends_the_call(tmp_path: Path) -> None:
     class Broken(MeshWarpBackend):
-        def render(self, state: ReferenceState, motion: MotionValues, voice: Array | None = None) -> Picture:
+        def render(
+            self,
+            state: ReferenceState,
+            motion: MotionValues,
+            voice: Array | None = None,
+            thumbnail: Picture | None = None,
+        ) -> Picture:
             raise UserError("The weights do not fit. Reinstall.")
 
     async with call(tmp_path, Broken()) as made:

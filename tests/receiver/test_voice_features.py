@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from receiver.voice_features import AHEAD_MS, VoiceFeatures
+from receiver.voice_features import AHEAD_MS, COLUMNS, VoiceFeatures
 from shared.frames import VoicePacket
 from shared.limits import VOICE_HISTORY_MS
-from shared.opus import OpusEncoder
+from shared.log_mel import down_to_16k, log_mel
+from shared.opus import OpusDecoder, OpusEncoder
 
 pytestmark = pytest.mark.model
 FRAME_MS = 80
+DECODER_DELAY_SAMPLES = 312
+"""6.5 ms at 48 kHz, as `models.training.voice` cuts it."""
 
 
 def packets(count: int, tone_from_ms: int = 0) -> list[VoicePacket]:
@@ -65,3 +68,17 @@ def test_a_long_gap_is_silence_and_memory_stays_bounded(ears: VoiceFeatures) -> 
     later = packets(1)[0]
     ears.push(VoicePacket(10**9, FRAME_MS, later.data))
     assert ears.at(10**9) is not None and ears.at(0) is None
+
+
+def test_columns_are_those_of_training_from_which_the_decoders_delay_was_cut(ears: VoiceFeatures) -> None:
+    given, decoder = packets(20, tone_from_ms=500), OpusDecoder()
+    for packet in given:
+        ears.push(packet)
+    decoded = np.concatenate([decoder.decode(packet.data) for packet in given])
+    decoder.close()
+    trained = log_mel(down_to_16k(decoded[DECODER_DELAY_SAMPLES:]))
+    for index in (22, 25, 30):
+        end = (index + 1) * 4 + 8
+        heard = ears.columns(index * 40)
+        assert heard is not None
+        np.testing.assert_allclose(heard, trained[end - COLUMNS : end], atol=1e-6)

@@ -1,4 +1,4 @@
-from receiver.session import smoothed_lag_us
+from receiver.player import smoothed_lag_us
 from shared.limits import VOICE_LAG_MAX_MS
 
 

@@ -5,14 +5,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sender.__main__ import EXIT_OK, EXIT_USER, main
-from sender.config import SenderConfig, load_config, print_config
+from sender.config import MAX_KBPS_LEAST, MAX_KBPS_MOST, SenderConfig, load_config, print_config
 from sender.crop_recorder import CropRecorder
 from sender.stats import write_report
+from shared.core.bundler import longest_packet_ms
+from shared.core.ladder import MAX_DEFAULT_KBPS, Ladder
 from shared.errors import UserError
+from shared.frames import Rung
 from shared.join_token import join_from_environment, join_from_file, join_from_token
 from shared.limits import (
     BUNDLE_MAX_MS,
@@ -35,6 +39,7 @@ def token(**claims: object) -> str:
     ("name", "low", "high", "step"),
     [
         ("bundle_ms", BUNDLE_MIN_MS, BUNDLE_MAX_MS, 1),
+        ("max_kbps", MAX_KBPS_LEAST, MAX_KBPS_MOST, 1),
         ("voice_kbps", OPUS_BITRATE_MIN_BPS / 1000, OPUS_BITRATE_MAX_BPS / 1000, 0.001),
         ("keyframe_bytes", KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_SENDER_MAX_BYTES, 1),
         ("keyframe_kbps", 1, 10_000, 1),
@@ -56,13 +61,33 @@ def test_each_number_is_accepted_at_its_limits_and_refused_one_past(
     [(40, 40), (60, 60), (80, 80), (100, 100), (120, 120), (160, 80), (200, 100), (90, 60)],
 )
 def test_voice_packets_fill_bundles_evenly(bundle_ms: int, packet_ms: int) -> None:
-    assert SenderConfig(bundle_ms=bundle_ms).voice_packet_ms == packet_ms
+    assert longest_packet_ms(bundle_ms) == packet_ms
 
 
-def test_a_chosen_packet_length_wins_and_must_exist() -> None:
-    assert SenderConfig(voice_frame_ms=20).voice_packet_ms == 20
+def test_a_chosen_packet_length_must_exist() -> None:
     with pytest.raises(UserError, match="choose one of"):
         SenderConfig(voice_frame_ms=30)
+
+
+@pytest.mark.parametrize("rung", [None, *Rung])
+def test_a_rung_is_chosen_by_its_name(rung: Rung | None) -> None:
+    config = SenderConfig(rung="auto" if rung is None else rung.name.lower())
+    assert config.ladder.rung is rung
+    assert Ladder(config.ladder).plan.rung is (Rung.MOTION if rung is None else rung)
+
+
+def test_a_rung_that_does_not_exist_is_explained() -> None:
+    with pytest.raises(UserError, match="choose one of auto, voice, motion, thumbnail, video"):
+        SenderConfig(rung="hologram")
+
+
+@pytest.mark.parametrize("settings", [{}, {"bundle_ms": 40}, {"voice_kbps": 24.0}, {"bundle_ms": 160}])
+def test_what_the_user_chose_for_motion_is_never_above_the_default_limit(settings: dict[str, Any]) -> None:
+    config = SenderConfig(**settings)
+    plan = Ladder(config.ladder).plan
+    assert plan.rung is Rung.MOTION and plan.motion_fps == 25.0
+    assert plan.bundle_ms == (config.bundle_ms or 80) and plan.voice_kbps == config.voice_kbps
+    assert config.ladder.max_kbps >= MAX_DEFAULT_KBPS
 
 
 def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
@@ -181,8 +206,12 @@ def test_a_mistake_is_one_line_and_status_2(
 
 
 def test_settings_are_printed_without_a_call(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--print-config", "--bundle-ms", "120", "--voice-frame-ms", "auto"]) == EXIT_OK
-    assert "bundle_ms = 120" in capsys.readouterr().out
+    flags = ["--bundle-ms", "120", "--voice-frame-ms", "auto", "--rung", "thumbnail", "--max-kbps", "30"]
+    assert main(["--print-config", *flags]) == EXIT_OK
+    printed = capsys.readouterr().out
+    assert all(line in printed for line in ("bundle_ms = 120", 'rung = "thumbnail"', "max_kbps = 30"))
+    assert main(["--print-config", "--bundle-ms", "auto"]) == EXIT_OK
+    assert "bundle_ms" not in capsys.readouterr().out
 
 
 @pytest.mark.e2e

@@ -16,10 +16,25 @@ from sender.session import EndReason, LiveReport, SenderSession
 from sender.sources.pattern import draw_head
 from sender.stats import write_report
 from shared.coding.identity import coding_identity
-from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, Pin, pack_control
-from shared.core.events import ControlReceived, KeyframeReceived, MotionReceived, VoiceReceived
+from shared.control import (
+    FEATURE_VIDEO,
+    Bye,
+    ControlMessage,
+    Disclosure,
+    Hello,
+    MediaConfig,
+    Pin,
+    pack_control,
+)
+from shared.core.events import (
+    ControlReceived,
+    KeyframeReceived,
+    MotionReceived,
+    VideoReceived,
+    VoiceReceived,
+)
 from shared.errors import UserError
-from shared.frames import Channel, Outgoing
+from shared.frames import Channel, Outgoing, Rung, VideoKind
 from shared.keyframe_image import decode_keyframe_image
 from shared.limits import CALL_MALFORMED_MAX
 from shared.transport.memory_link import MemoryLink
@@ -134,6 +149,28 @@ async def test_the_receiver_can_ask_for_a_keyframe() -> None:
     ids = [event.keyframe.keyframe_id for event in made.peer.of(KeyframeReceived)]
     assert ids == [0, 1]
     assert made.peer.of(MotionReceived)[-1].frame.keyframe_id == 1
+
+
+async def test_a_pinned_thumbnail_travels_beside_motion_until_the_peer_wants_voice_alone() -> None:
+    async with call(duration_ms=3000, config=SenderConfig(rung="thumbnail")) as made:
+        await made.say(Hello(PROTOCOL_VERSION, MODEL, coding_identity(), (FEATURE_VIDEO,)))
+        running = asyncio.ensure_future(made.session.run())
+        await asyncio.sleep(1.8)
+        seen = len(made.peer.of(VideoReceived)), len(made.peer.of(MotionReceived))
+        await made.say(Pin(Rung.VOICE))
+        await asyncio.sleep(0.5)
+        late = len(made.peer.of(VideoReceived)), len(made.peer.of(MotionReceived))
+        await running
+    assert seen[0] >= 8 and seen[1] >= 8
+    assert (len(made.peer.of(VideoReceived)), len(made.peer.of(MotionReceived))) == late
+    units = [event.unit for event in made.peer.of(VideoReceived)]
+    assert units[0].intra and {(unit.kind, unit.side_px) for unit in units} == {(VideoKind.THUMBNAIL, 128)}
+    told = [
+        event.message for event in made.peer.of(ControlReceived) if isinstance(event.message, MediaConfig)
+    ]
+    assert [config.rung for config in told] == [Rung.MOTION, Rung.THUMBNAIL, Rung.VOICE]
+    assert [plan["rung"] for plan in made.session.stats.plans][-1] == Rung.VOICE
+    assert {report.rung for report in made.reports} >= {"thumbnail", "voice"}
 
 
 async def test_the_call_ends_when_its_time_is_up_and_when_stopped() -> None:

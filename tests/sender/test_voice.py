@@ -59,6 +59,15 @@ def test_a_long_gap_and_a_step_back_start_a_new_count() -> None:
     encoder.close()
 
 
+def test_another_packet_length_begins_where_the_last_packet_ended() -> None:
+    encoder = voice(80)
+    packets = encoder.push(0, block(100))
+    encoder.set_frame_ms(100)
+    packets += encoder.push(100, block(190))
+    assert [(packet.media_ms, packet.duration_ms) for packet in packets] == [(0, 80), (80, 100), (180, 100)]
+    encoder.close()
+
+
 def test_flushing_completes_the_last_packet_once() -> None:
     encoder = voice()
     assert encoder.push(0, block(20)) == []

@@ -15,8 +15,8 @@ from shared.core.decoder import Decoder, DecoderConfig
 from shared.core.keyframe_sender import split
 from shared.core.playout import Playout
 from shared.errors import RemoteError
-from shared.frames import MotionFrame, VoicePacket
-from shared.wire import Bundle, MotionSection
+from shared.frames import MotionFrame, VideoKind, VideoUnit, VoicePacket
+from shared.wire import Bundle, MotionSection, VideoPart
 from tests.shared.golden_wire import ACK, BLOB, FOLDER
 
 SCENARIOS = FOLDER.parent / "scenarios"
@@ -34,7 +34,8 @@ def decoder_arrivals() -> list[Arrival]:
     for index in range(40):
         media_ms = (16_776_416 + index * 80) % (1 << 24)
         section = MotionSection(1, media_ms, 40, 2, 80 if index == 20 else 0, b"")
-        bundle = Bundle((65_520 + index) % 65_536, (VoicePacket(media_ms, 80, bytes([index])),), (section,))
+        voice = (VoicePacket(media_ms, 80, bytes([index])),)
+        bundle = Bundle((65_520 + index) % 65_536, voice, (section,), None, _pictures(index, media_ms))
         if index not in (5, 6, 19):
             arrivals.append((index * 80_000 + (170_000 if index == 9 else 30_000), bytes(bundle)))
         if index == 12:
@@ -48,12 +49,28 @@ def decoder_arrivals() -> list[Arrival]:
     ]
     hole = [bytes(part) for part in split(2, bytes(2500))]
     arrivals += [(2_000_000, hole[0]), (2_090_000, hole[2])]
+    # Queues that grow: each bundle later than the one before.
+    arrivals = [(at + max(0, at - 2_200_000) // 2, data) for at, data in arrivals]
+    for place, late in enumerate((0, 2, 1, 1, 3, 4, 5)):
+        part = VideoPart(
+            VideoKind.VIDEO, 5, 700, True, 256, late % 3, 3, 2201, bytes(1100 if late % 3 < 2 else 1)
+        )
+        older = VideoPart(VideoKind.VIDEO, 4, 660, False, 256, late % 2, 2, 3, bytes(2 - late % 2))
+        arrivals += [(2_700_000 + 7_000 * place, bytes(part)), (2_650_000 + 25_000 * place, bytes(older))]
     return sorted(arrivals, key=lambda arrival: arrival[0])
+
+
+def _pictures(index: int, media_ms: int) -> tuple[VideoUnit, ...]:
+    """A thumbnail in every second bundle, one of them twice."""
+    unit = VideoUnit(VideoKind.THUMBNAIL, index, media_ms, index % 8 == 0, 96, bytes([index + 1]) * 60)
+    return (unit, unit)[: 1 + (index == 14)] if index % 2 == 0 else ()
 
 
 def decoder_trace(arrivals: list[Arrival]) -> list[dict[str, Any]]:
     """What a decoder with the default interval reports for each arrival, and the acknowledgements it sends."""
     decoder, trace = Decoder(DecoderConfig()), []
+    for kind in VideoKind:
+        decoder.want_intra(kind)
     waiting = list(arrivals)
     for now_us in range(0, 4_500_000, POLL_US):
         while waiting and waiting[0][0] <= now_us:
@@ -74,6 +91,10 @@ def describe_event(event: Any) -> str:
         return f"{kind} {event.frame.media_ms} keyframe {event.frame.keyframe_id}"
     if hasattr(event, "packet"):
         return f"{kind} {event.packet.media_ms} {event.packet.data.hex()}"
+    if hasattr(event, "unit"):
+        return (
+            f"{kind} {int(event.unit.kind)} {event.unit.unit_id} {event.unit.media_ms} {len(event.unit.data)}"
+        )
     return f"{kind} {event.keyframe.keyframe_id}" if hasattr(event, "keyframe") else kind
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, Pin, pack_control
-from shared.frames import Rung, VoicePacket
+from shared.frames import Rung, VideoKind, VideoUnit, VoicePacket
 from shared.wire import (
     Ack,
     Bundle,
@@ -22,6 +22,7 @@ from shared.wire import (
     MotionSection,
     PartRequest,
     Unknown,
+    VideoPart,
 )
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
@@ -29,14 +30,16 @@ BLOB = bytes.fromhex("01 0100 0100 000004d2 0000 0000 0000 0004 12003344")
 BLOB += crc32(BLOB).to_bytes(4, "big")
 
 ACK = Ack(
-    BundleReport(highest_seq=513, history=0xFFFFFFFB, age_ms=37, jitter_ms=4),
+    BundleReport(513, 0xFFFFFFFB, age_ms=37, jitter_ms=4, arrival_ticks=65_530, gaps_ticks=(20, 0, 255)),
     newest_motion_ms=41_000,
     keyframes_held=(254, 255, 0),
     request=PartRequest(1, 0b101),
     wants_keyframe=True,
+    wants_intra=(VideoKind.THUMBNAIL, VideoKind.VIDEO),
 )
 VOICE = (VoicePacket(40_960, 80, bytes(range(12))),)
 MOTION = (MotionSection(0, 40_980, 40, 2, 600, bytes.fromhex("a1b2c3d4e5")),)
+THUMBNAIL = VideoUnit(VideoKind.THUMBNAIL, 255, 40_980, False, 96, bytes.fromhex("0a0b0c"))
 
 MESSAGES: dict[str, Message] = {
     "bundle_voice_motion": Bundle(0x0102, VOICE, MOTION),
@@ -57,10 +60,27 @@ MESSAGES: dict[str, Message] = {
         9, (VoicePacket(100, 40, b"\x55"),), (MotionSection(3, 16_777_100, 160, 8, 20, b"\x66"),)
     ),
     "bundle_ack": Bundle(10, VOICE, MOTION, ACK),
+    "bundle_thumbnail": Bundle(11, VOICE, MOTION, None, (THUMBNAIL,)),
+    "bundle_pictures_ack": Bundle(
+        12,
+        VOICE,
+        (),
+        ACK,
+        (
+            VideoUnit(VideoKind.VIDEO, 0, 40_448, True, 256, b"\x01"),
+            VideoUnit(VideoKind.THUMBNAIL, 7, 41_471, True, 64, b"\x02\x03"),
+        ),
+    ),
+    "bundle_picture_alone": Bundle(
+        13, video=(VideoUnit(VideoKind.THUMBNAIL, 8, 16_777_215, True, 128, b"\x04"),)
+    ),
+    "video_part": VideoPart(VideoKind.VIDEO, 9, 41_000, True, 256, 1, 2, 1102, b"\xca\xfe"),
+    "video_part_last_of_sixteen": VideoPart(VideoKind.THUMBNAIL, 10, 0, False, 64, 15, 16, 16_384, b"\xff"),
     "keyframe_part": KeyframePart(3, 1, 2, 1104, 0x89ABCDEF, b"\xde\xad\xbe\xef"),
     "keyframe_part_whole_blob": KeyframePart(4, 0, 1, len(BLOB), crc32(BLOB), BLOB),
     "ack_full": ACK,
     "ack_bases_lost": Ack(BundleReport(0, 0, 65_535, 255), bases_lost=True),
+    "ack_wants_intra": Ack(wants_intra=(VideoKind.VIDEO,)),
     "ack_nothing_yet": Ack(request=PartRequest(0, 0xFFFF)),
     "unknown_type": Unknown(7),
 }
@@ -99,6 +119,22 @@ MALFORMED: dict[str, str] = {
     "bad_ack_request_nothing": "12 08 00 0000",
     "bad_ack_trailing": "12 00 00",
     "bad_ack_truncated": "12 80 0001",
+    "bad_ack_nine_gaps": "12 80 0001 00000000 0000 00 0000 09" + "00" * 9,
+    "bad_ack_without_its_wishes": "12 10",
+    "bad_bundle_picture_missing": "14 0000 000000",
+    "bad_bundle_picture_empty": "14 0000 000000 00 00 000200",
+    "bad_bundle_picture_side": "14 0000 000000 19 00 000600 aa",
+    "bad_bundle_picture_truncated": "14 0000 000000 00 00 000a00 aa",
+    "bad_bundle_picture_time": "14 0000 000000 00 00 000601 aa",
+    "bad_bundle_sections_too_early": "14 0000 000000 80 00 200600 aa 00 00 000600 bb",
+    "bad_bundle_nine_pictures": "14 0000 000000" + "80 00 000600 aa" * 8 + "00 00 000600 aa",
+    "bad_bundle_picture_without_its_motion": "14 0000 000000 00 00 400600 aa",
+    "bad_video_part_index": "15 00 00 10 000000 0002 aa",
+    "bad_video_part_side": "15 19 00 00 000000 0002 aa",
+    "bad_video_part_total": "15 00 00 00 000000 4001 aa",
+    "bad_video_part_less_than_its_parts": "15 00 00 01 000000 0001 aa",
+    "bad_video_part_payload": "15 00 00 00 000000 0001 aabb",
+    "bad_video_part_empty": "15 00 00 00 000000 0001",
 }
 
 
@@ -109,6 +145,10 @@ def control_frame(message: ControlMessage) -> ControlFrame:
 
 def describe(value: Any) -> Any:
     """A message as JSON: dataclasses become objects with their type's name, byte strings become hex."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple):

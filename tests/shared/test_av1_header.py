@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.av1_header import Chroma, SequenceHeader, parse_sequence_header, strip_temporal_delimiter
+from shared.av1_header import (
+    Chroma,
+    SequenceHeader,
+    check_inter_frame,
+    parse_sequence_header,
+    strip_temporal_delimiter,
+)
 from shared.errors import MalformedMessage
 
 FRAME = b"\x32\x03abc"
@@ -114,3 +120,11 @@ def test_a_damaged_header_is_read_or_malformed(data: st.DataObject) -> None:
         unit[data.draw(st.integers(0, len(unit) - 1))] = data.draw(st.integers(0, 255))
     with suppress(MalformedMessage):
         parse_sequence_header(bytes(unit))
+
+
+def test_a_picture_between_keyframes_is_one_frame_and_nothing_else() -> None:
+    for data in (FRAME, b"\x12\x00" + FRAME):
+        check_inter_frame(data)
+    for data in (b"", REDUCED + FRAME, FRAME + FRAME, FRAME + REDUCED, FRAME[:-1], b"\x12\x00"):
+        with pytest.raises(MalformedMessage):
+            check_inter_frame(data)

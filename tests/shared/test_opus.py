@@ -59,6 +59,22 @@ def test_a_lower_bitrate_takes_effect_within_the_stream() -> None:
     assert sum(map(len, poor[10:])) < 0.6 * sum(map(len, rich[10:]))
 
 
+def test_other_packet_lengths_are_not_heard_as_clicks() -> None:
+    pcm, size, heard = buzz(3), 0, []
+    with opus.OpusEncoder(6_000, 80) as encoder, opus.OpusDecoder() as decoder:
+        for frame_ms in (80, 100, 80, 120, 80, 100):
+            encoder.set_frame_ms(frame_ms)
+            for _ in range(480 // frame_ms):
+                packet = encoder.encode(pcm[size : size + encoder.frame_samples])
+                assert opus.packet_duration_ms(packet) == frame_ms
+                heard.append(decoder.decode(packet))
+                size += encoder.frame_samples
+    steepest = np.abs(np.diff(pcm.astype(int))).max()
+    assert np.abs(np.diff(np.concatenate(heard).astype(int))).max() < 1.25 * steepest
+    with opus.OpusEncoder(6_000, 80) as encoder, pytest.raises(UserError, match="choose one"):
+        encoder.set_frame_ms(30)
+
+
 @pytest.mark.parametrize("frame_ms", opus.FRAME_DURATIONS_MS)
 def test_silence_becomes_packets_without_sound_only_with_dtx(frame_ms: int) -> None:
     pcm = np.concatenate([buzz(0.96), np.zeros(48_000 * 2, np.int16)])

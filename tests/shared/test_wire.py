@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from shared.byte_reader import ByteReader, pack_uints
 from shared.control import parse_control
 from shared.errors import MalformedMessage, RemoteError, UnsupportedVersion
-from shared.frames import VoicePacket
+from shared.frames import VideoKind, VideoUnit, VoicePacket
 from shared.limits import (
+    ARRIVAL_GAPS_MAX,
     BASE_MAX_DISTANCE_MS,
     BASE_UNIT_MS,
     BUNDLE_MAX_MOTION_FRAMES,
+    BUNDLE_MAX_VIDEO_UNITS,
     BUNDLE_MAX_VOICE_PACKETS,
     GALLERY_SIZE,
     KEYFRAME_MAX_BYTES,
@@ -24,6 +26,12 @@ from shared.limits import (
     KEYFRAME_PART_PAYLOAD_BYTES,
     MEDIA_WRAP_MS,
     MESSAGE_MAX_BYTES,
+    VIDEO_MAX_SIDE_PX,
+    VIDEO_MIN_SIDE_PX,
+    VIDEO_PART_MAX_BYTES,
+    VIDEO_SIDE_UNIT_PX,
+    VIDEO_UNIT_MAX_BYTES,
+    VIDEO_UNIT_MAX_PARTS,
     VOICE_PACKET_MAX_BYTES,
 )
 from shared.media_time import wrap_ms
@@ -39,6 +47,7 @@ from shared.wire import (
     MotionSection,
     PartRequest,
     Unknown,
+    VideoPart,
     parse,
 )
 from tests.shared import golden_wire
@@ -55,12 +64,18 @@ acks = st.builds(
         st.integers(0, 2**32 - 1),
         st.integers(0, 65_535),
         st.integers(0, 255),
+        st.integers(0, 65_535),
+        st.lists(st.integers(0, 255), max_size=ARRIVAL_GAPS_MAX).map(tuple),
     ),
     st.none() | st.integers(0, MEDIA_WRAP_MS - 1),
     st.lists(st.integers(0, 255), max_size=GALLERY_SIZE, unique=True).map(tuple),
     st.none() | st.builds(PartRequest, st.integers(0, 255), st.integers(1, 65_535)),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(((), (VideoKind.THUMBNAIL,), (VideoKind.VIDEO,), tuple(VideoKind))),
+)
+sides = st.integers(0, (VIDEO_MAX_SIDE_PX - VIDEO_MIN_SIDE_PX) // VIDEO_SIDE_UNIT_PX).map(
+    lambda steps: VIDEO_MIN_SIDE_PX + steps * VIDEO_SIDE_UNIT_PX
 )
 
 
@@ -96,12 +111,45 @@ def motions(draw: st.DrawFn, anchor_ms: int | None) -> tuple[MotionSection, ...]
 
 
 @st.composite
+def pictures(draw: st.DrawFn, anchor_ms: int | None) -> tuple[VideoUnit, ...]:
+    first_ms = draw(st.integers(0, MEDIA_WRAP_MS - 1)) if anchor_ms is None else anchor_ms
+    units: list[VideoUnit] = []
+    for index in range(draw(st.integers(0, 3))):
+        offset_ms = draw(st.integers(-512, 511)) if index or anchor_ms is not None else 0
+        kind, unit_id = draw(st.sampled_from(VideoKind)), draw(st.integers(0, 255))
+        data = draw(st.binary(min_size=1, max_size=90))
+        units.append(
+            VideoUnit(kind, unit_id, wrap_ms(first_ms + offset_ms), draw(st.booleans()), draw(sides), data)
+        )
+    return tuple(units)
+
+
+@st.composite
+def video_parts(draw: st.DrawFn) -> VideoPart:
+    count = draw(st.integers(1, VIDEO_UNIT_MAX_PARTS))
+    payload = draw(st.binary(min_size=1, max_size=200))
+    return VideoPart(
+        draw(st.sampled_from(VideoKind)),
+        draw(st.integers(0, 255)),
+        draw(st.integers(0, MEDIA_WRAP_MS - 1)),
+        draw(st.booleans()),
+        draw(sides),
+        draw(st.integers(0, count - 1)),
+        count,
+        draw(st.integers(max(count, len(payload)), VIDEO_UNIT_MAX_BYTES)),
+        payload,
+    )
+
+
+@st.composite
 def bundles(draw: st.DrawFn) -> Bundle:
     voice = draw(voices())
     motion = draw(motions(voice[0].media_ms if voice else None))
-    if not voice and not motion:
+    own_ms = (voice or motion)[0].media_ms if voice or motion else None
+    video = draw(pictures(own_ms))
+    if not voice and not motion and not video:
         voice = (VoicePacket(0, 20, b"\x01"),)
-    return Bundle(draw(st.integers(0, 65_535)), voice, motion, draw(st.none() | acks))
+    return Bundle(draw(st.integers(0, 65_535)), voice, motion, draw(st.none() | acks), video)
 
 
 @st.composite
@@ -114,7 +162,7 @@ def parts(draw: st.DrawFn) -> KeyframePart:
     return KeyframePart(draw(st.integers(0, 255)), index, count, total_bytes, crc, payload)
 
 
-@given(acks | bundles() | parts() | st.builds(ControlFrame, st.binary(max_size=200)))
+@given(acks | bundles() | parts() | video_parts() | st.builds(ControlFrame, st.binary(max_size=200)))
 def test_what_is_written_is_read_back(message: Message) -> None:
     assert parse(bytes(message)) == message  # type: ignore[arg-type]
 
@@ -157,12 +205,70 @@ def test_a_bundle_with_voice_and_motion_costs_twelve_bytes() -> None:
     assert len(bytes(bundle)) - media_bytes == 12
 
 
-def test_a_plain_acknowledgement_takes_sixteen_bytes() -> None:
-    assert len(bytes(Ack(BundleReport(1, 1, 1, 1), 1, (0,)))) <= 16
+def test_a_plain_acknowledgement_takes_eighteen_bytes_and_one_for_each_arrival_before_the_newest() -> None:
+    assert len(bytes(Ack(BundleReport(1, 1, 1, 1), 1, (0,)))) == 18
+    assert len(bytes(Ack(BundleReport(1, 1, 1, 1, 9, (20,) * ARRIVAL_GAPS_MAX), 1, (0,)))) == 18 + 8
+
+
+def test_a_picture_in_a_bundle_costs_five_bytes() -> None:
+    bundle = MESSAGES["bundle_thumbnail"]
+    assert isinstance(bundle, Bundle)
+    without = len(bytes(replace(bundle, video=())))
+    assert len(bytes(bundle)) - without - len(bundle.video[0].data) == 5
+
+
+@pytest.mark.parametrize("side_px", [VIDEO_MIN_SIDE_PX, VIDEO_MAX_SIDE_PX])
+def test_pictures_have_a_smallest_and_a_largest_side(side_px: int) -> None:
+    unit = VideoUnit(VideoKind.VIDEO, 0, 0, True, side_px, b"x")
+    assert parse(bytes(Bundle(0, video=(unit,)))) == Bundle(0, video=(unit,))
+    beyond = side_px + (VIDEO_SIDE_UNIT_PX if side_px == VIDEO_MAX_SIDE_PX else -VIDEO_SIDE_UNIT_PX)
+    for wrong_px in (beyond, side_px + 1):
+        with pytest.raises(ValueError, match="side"):
+            bytes(Bundle(0, video=(replace(unit, side_px=wrong_px),)))
+
+
+def test_pictures_in_a_bundle_are_counted() -> None:
+    units = tuple(
+        VideoUnit(VideoKind.VIDEO, index, index, False, 64, b"x")
+        for index in range(BUNDLE_MAX_VIDEO_UNITS + 1)
+    )
+    assert parse(bytes(Bundle(0, video=units[:-1]))) == Bundle(0, video=units[:-1])
+    with pytest.raises(MalformedMessage, match="units"):
+        parse(bytes(Bundle(0, video=units)))
+
+
+def test_parts_of_pictures_are_limited_in_number_and_size() -> None:
+    part = VideoPart(
+        VideoKind.VIDEO,
+        255,
+        MEDIA_WRAP_MS - 1,
+        True,
+        VIDEO_MAX_SIDE_PX,
+        VIDEO_UNIT_MAX_PARTS - 1,
+        VIDEO_UNIT_MAX_PARTS,
+        VIDEO_UNIT_MAX_BYTES,
+        bytes(VIDEO_PART_MAX_BYTES),
+    )
+    assert parse(bytes(part)) == part
+    assert len(bytes(part)) <= MESSAGE_MAX_BYTES
+    for beyond in (
+        replace(part, index=0, count=VIDEO_UNIT_MAX_PARTS + 1),
+        replace(part, total_bytes=VIDEO_UNIT_MAX_BYTES + 1),
+        replace(part, payload=bytes(VIDEO_PART_MAX_BYTES + 1)),
+    ):
+        with pytest.raises((MalformedMessage, OverflowError)):
+            parse(bytes(beyond))
+
+
+def test_arrivals_in_a_report_are_counted() -> None:
+    most = Ack(BundleReport(0, 0, 0, 0, 0, (0,) * ARRIVAL_GAPS_MAX))
+    assert parse(bytes(most)) == most
+    with pytest.raises(MalformedMessage, match="arrivals"):
+        parse(bytes(Ack(BundleReport(0, 0, 0, 0, 0, (0,) * (ARRIVAL_GAPS_MAX + 1)))))
 
 
 def test_unknown_types_are_not_errors() -> None:
-    for kind in (0, 4, 5, 6, 7):
+    for kind in (0, 6, 7):
         assert parse(bytes([0x10 | kind]) + b"anything") == Unknown(kind)
 
 
@@ -264,7 +370,7 @@ def parses_or_refuses(data: bytes) -> None:
         message = parse(data)
     except RemoteError:
         return
-    if isinstance(message, Bundle | KeyframePart | ControlFrame):
+    if isinstance(message, Bundle | KeyframePart | VideoPart | ControlFrame):
         assert parse(bytes(message)) == message
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -67,3 +68,13 @@ def test_a_secret_must_be_named() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["serve"])
     assert ended.value.code == 2
+
+
+def test_a_link_carries_its_token_behind_the_hash(
+    secret_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["link", "--page", "https://call.test/#old", "--room", "r", "--role", "peer"]
+    assert main([*arguments, "--secret-file", str(secret_file)]) == 0
+    address, fragment = capsys.readouterr().out.strip().split("#")
+    assert address == "https://call.test/"
+    assert parse_qs(fragment)["room"] == ["r"] and len(parse_qs(fragment)["token"][0]) > 100

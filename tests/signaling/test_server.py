@@ -1,7 +1,4 @@
-"""signaling.server: routes, Origin, the page or its absence."""
-
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+"""signaling.server: routes and Origin."""
 
 import pytest
 from aiohttp import WSServerHandshakeError
@@ -10,7 +7,6 @@ from shared import limits
 from tests.signaling.bench import Bench
 
 pytestmark = pytest.mark.network
-Start = Callable[[Path], Awaitable[Bench]]
 
 
 async def test_health_and_readiness_are_answered(bench: Bench) -> None:
@@ -65,34 +61,3 @@ async def test_an_address_that_connects_too_fast_is_refused(bench: Bench) -> Non
 async def test_the_socket_address_says_that_it_speaks_websocket(bench: Bench) -> None:
     async with bench.client.get("/ws") as response:
         assert response.status == 426
-
-
-async def test_without_a_page_a_plain_sentence_says_so(bench: Bench) -> None:
-    async with bench.client.get("/") as response:
-        assert response.status == 404
-        assert (await response.text()).startswith("The web page is not part of this installation.")
-
-
-async def test_a_page_is_served_as_it_is_and_nothing_beside_it(start_bench: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "web"
-    folder.mkdir()
-    (folder / "index.html").write_text("<!doctype html><title>page</title>")
-    (folder / "codec").mkdir()
-    (folder / "codec" / "app.js").write_text("export {};")
-    (folder / "node_modules").mkdir()
-    (folder / "node_modules" / "tool.js").write_text("export {};")
-    (tmp_path / "private").write_text("private")
-    bench = await start_bench(folder)
-    async with bench.client.get("/") as response:
-        assert (response.status, response.content_type) == (200, "text/html")
-    async with bench.client.get("/codec/app.js") as response:
-        assert response.content_type.endswith("/javascript")
-    for path in (
-        "/node_modules/tool.js",
-        "/../private",
-        "/%2e%2e/private",
-        "/..%2fprivate",
-        "/sub/../../private",
-    ):
-        async with bench.client.get(path) as response:
-            assert response.status in (403, 404)

@@ -53,7 +53,7 @@ export function plain(value) {
 }
 
 /** Types that do not stand alone need no name here. */
-const PARTS = new Set(["VoicePacket", "MotionSection", "BundleReport", "PartRequest", "MotionFrame", "Keyframe"]);
+const PARTS = new Set(["VoicePacket", "MotionSection", "BundleReport", "PartRequest", "VideoUnit", "MotionFrame", "Keyframe"]);
 
 /** A described message of Python with this side's names: camelCase, and `type` where there is a choice of types. */
 export function fromPython(value) {

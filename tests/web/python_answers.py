@@ -45,7 +45,8 @@ def wire_answers() -> list[Json]:
     corpus = [encoded(message) for message in MESSAGES.values()] + [*map(bytes.fromhex, MALFORMED.values())]
     data = [mutated(rng, rng.choice(corpus)) for _ in range(3000)]
     data += [
-        rng.choice((0x11, 0x12, 0x18, 0x1B, 0x1F)).to_bytes() + rng.randbytes(rng.randrange(40))
+        rng.choice((0x11, 0x12, 0x14, 0x14, 0x15, 0x18, 0x1B, 0x1F)).to_bytes()
+        + rng.randbytes(rng.randrange(40))
         for _ in range(2000)
     ]
     return [{"data": item.hex(), "outcome": outcome(partial(parse, item))} for item in data]

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { Decoder } from "../../signaling/web/codec/decoder.js";
+import { VideoKind } from "../../signaling/web/codec/frames.js";
 import { SYMBOLS } from "../../signaling/web/codec/motionLayout.js";
 import { Playout } from "../../signaling/web/codec/playout.js";
 import { bytes, golden, hex, outcome, ROOT, TABLES } from "./helpers.mjs";
@@ -16,6 +17,10 @@ const PLAYOUT_END_US = 7_000_000;
 function describe(event) {
   if (event.type === "MotionReceived") return `${event.type} ${event.frame.mediaMs} keyframe ${event.frame.keyframeId}`;
   if (event.type === "VoiceReceived") return `${event.type} ${event.packet.mediaMs} ${hex(event.packet.data)}`;
+  if (event.type === "VideoReceived") {
+    const { kind, unitId, mediaMs, data } = event.unit;
+    return `${event.type} ${kind} ${unitId} ${mediaMs} ${data.length}`;
+  }
   return event.type === "KeyframeReceived" ? `${event.type} ${event.keyframe.keyframeId}` : event.type;
 }
 
@@ -23,6 +28,7 @@ test("decoder.json", () => {
   const { poll_us: pollUs, trace } = golden("scenarios", "decoder.json");
   const arrivals = trace.filter((item) => item.received !== undefined);
   const decoder = new Decoder(TABLES);
+  for (const kind of Object.values(VideoKind)) decoder.wantIntra(kind);
   const got = [];
   for (let nowUs = 0; nowUs < DECODER_END_US; nowUs += pollUs) {
     while (arrivals.length && arrivals[0].now_us <= nowUs) {

@@ -74,6 +74,14 @@ class TapedPlayout(Playout):
         super().add_keyframe(keyframe_id)
         self.tape.append(["add_keyframe", [keyframe_id], None])
 
+    def push_video(self, media_ms: int, now_us: int) -> None:
+        super().push_video(media_ms, now_us)
+        self.tape.append(["push_video", [media_ms, now_us], None])
+
+    def expect_motion(self, expected: bool) -> None:
+        super().expect_motion(expected)
+        self.tape.append(["expect_motion", [expected], None])
+
     def picture_at(self, now_us: int) -> PictureDue | None:
         due = super().picture_at(now_us)
         self.tape.append(["picture_at", [now_us], due and {**plain(due), "state": due.state.value}])

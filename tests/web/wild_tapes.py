@@ -9,9 +9,9 @@ from zlib import crc32
 
 from shared.core.keyframe_sender import split
 from shared.errors import RemoteError
-from shared.frames import MotionFrame, VoicePacket
+from shared.frames import MotionFrame, VideoKind, VideoUnit, VoicePacket
 from shared.keyframe_blob import pack_keyframe
-from shared.wire import Ack, Bundle, KeyframePart, MotionSection
+from shared.wire import Ack, Bundle, KeyframePart, MotionSection, VideoPart
 from tests.shared.harness import keyframe, motion_walk
 from tests.web.described import plain
 from tests.web.taped_call import TapedDecoder, TapedPlayout
@@ -40,6 +40,10 @@ def wild_playout(seed: int) -> dict[str, Any]:
         if rng.random() < 0.8:
             pose_ms = max(0, media_ms + rng.choice((0, 0, 0, 20, 40, -40, -80, -400)))
             playout.push_motion(MotionFrame(pose_ms, keyframe_id, walk[step]), now_us)
+        if rng.random() < 0.1:
+            playout.push_video(media_ms, now_us)
+        if rng.random() < 0.05:
+            playout.expect_motion(rng.random() < 0.5)
         if rng.random() < 0.9:
             playout.picture_at(now_us)
             while playout.voice_at(now_us) is not None:
@@ -70,6 +74,8 @@ def wild_decoder(seed: int) -> dict[str, Any]:
 def _message(rng: random.Random, seq: int, media_ms: int) -> bytes:
     """A bundle, or now and then a part of a keyframe, perhaps one that contradicts the others."""
     number = rng.randrange(len(BLOBS))
+    if rng.random() < 0.25:
+        return _video_part(rng, media_ms // 400 * 400)
     if rng.random() < 0.35:
         part = rng.choice(split(number, BLOBS[number]))
         return bytes(part) if rng.random() < 0.9 else _forged(part)
@@ -79,7 +85,33 @@ def _message(rng: random.Random, seq: int, media_ms: int) -> bytes:
     if rng.random() < 0.3:
         sections.append(MotionSection(number // 3, (media_ms + 120) % (1 << 24), 40, 1, 40, b""))
     ack = Ack(keyframes_held=(number,)) if rng.random() < 0.1 else None
-    return bytes(Bundle(seq, voice, tuple(sections), ack))
+    pictures = _pictures(rng, media_ms) if rng.random() < 0.3 else ()
+    return bytes(Bundle(seq, voice, tuple(sections), ack, pictures))
+
+
+def _pictures(rng: random.Random, media_ms: int) -> tuple[VideoUnit, ...]:
+    return tuple(
+        VideoUnit(
+            rng.choice(list(VideoKind)),
+            rng.randrange(256),
+            (media_ms + rng.choice((0, 40, -40, 400))) % (1 << 24),
+            rng.random() < 0.3,
+            rng.choice((64, 128, 256)),
+            rng.randbytes(rng.randint(1, 90)),
+        )
+        for _ in range(rng.randint(1, 3))
+    )
+
+
+def _video_part(rng: random.Random, media_ms: int) -> bytes:
+    """A part of one of a few pictures of two to three parts; one in ten of them contradicts the others."""
+    which = rng.randrange(8)
+    count = 2 + which % 2
+    index = rng.randrange(count)
+    kind, intra = VideoKind(which % 2), which % 3 == 0
+    at_ms = (media_ms + 40 * (which % 4) - rng.choice((0, 0, 0, 9000))) % (1 << 24)
+    total = 10 * count + (rng.random() < 0.1)
+    return bytes(VideoPart(kind, which, at_ms, intra, 256, index, count, total, bytes([which]) * 10))
 
 
 def _forged(part: KeyframePart) -> bytes:
@@ -91,6 +123,10 @@ def _ask(rng: random.Random, decoder: TapedDecoder) -> None:
     if rng.random() < 0.03:
         decoder.want_keyframe()
         decoder.tape.append(["want_keyframe", [], None])
+    if rng.random() < 0.05:
+        kind = rng.choice(list(VideoKind))
+        decoder.want_intra(kind)
+        decoder.tape.append(["want_intra", [int(kind)], None])
     if rng.random() < 0.05:
         keyframe_id = rng.randrange(6)
         decoder.refuse_keyframe(keyframe_id)

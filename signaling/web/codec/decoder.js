@@ -13,19 +13,21 @@ import { MalformedMessage, UserError } from "./errors.js";
 import { Channel } from "./frames.js";
 import { roundHalfEven } from "./integers.js";
 import { KeyframeAssembly } from "./keyframeAssembly.js";
-import { ACK_URGENT_INTERVAL_MS, VOICE_SEEN } from "./limits.js";
+import { ACK_AFTER_BYTES, ACK_DELAY_GROWTH_MS, ACK_URGENT_INTERVAL_MS, VOICE_SEEN } from "./limits.js";
 import { unwrapMs, wrapMs } from "./mediaTime.js";
 import { MotionHistory } from "./motionHistory.js";
 import { SequenceWindow } from "./sequenceWindow.js";
+import { VideoReceiver } from "./videoAssembly.js";
 import { messageBytes, parse } from "./wire.js";
 import { bundleMediaMs } from "./wireBundle.js";
 
 /** @import { Event } from "./events.js" */
-/** @import { MotionFrame, Outgoing, VoicePacket } from "./frames.js" */
+/** @import { MotionFrame, Outgoing, VideoUnit, VoicePacket } from "./frames.js" */
 /** @import { CodingTables } from "./tables.js" */
 /** @import { KeyframePart } from "./wire.js" */
 /** @import { Ack, BundleReport } from "./wireAck.js" */
 /** @import { Bundle } from "./wireBundle.js" */
+/** @import { VideoPart } from "./wireVideo.js" */
 
 const IDLE_POLL_US = 1_000_000;
 const ACK_INTERVAL_MAX_MS = 5000;
@@ -35,6 +37,7 @@ export class Decoder {
   #window = new SequenceWindow();
   #history;
   #keyframes;
+  #video = new VideoReceiver();
   #timer;
   /** @type {number[]} */
   #voiceSeen = [];
@@ -46,11 +49,14 @@ export class Decoder {
   /** @type {number | null} */
   #transitUs = null;
   #jitterMs = 0;
+  /** @type {number | null} Transit of the newest bundle when the last acknowledgement was sent. */
+  #toldTransitUs = null;
+  #untoldBytes = 0;
   /** @type {number | null} */
   #namedKeyframe = null;
   #basesLost = false;
   #wantsKeyframe = false;
-  #stats = { bundles: 0, repeated: 0, motionFrames: 0, voicePackets: 0, undecodable: 0, keyframes: 0 };
+  #stats = { bundles: 0, repeated: 0, motionFrames: 0, voicePackets: 0, undecodable: 0, keyframes: 0, videoUnits: 0 };
 
   /**
    * @param {CodingTables} tables
@@ -67,7 +73,7 @@ export class Decoder {
     this.#timer = new AckTimer(ackIntervalMs);
   }
 
-  /** Counters since the start. repeated: duplicate or too old bundles. undecodable: bundles with an unknown base. */
+  /** Counters since the start. repeated: duplicate or too old bundles. undecodable: with an unknown base. */
   get stats() {
     return Object.freeze({ ...this.#stats });
   }
@@ -83,9 +89,11 @@ export class Decoder {
     const message = parse(data);
     switch (message.type) {
       case "Bundle":
-        return this.#receiveBundle(message, nowUs);
+        return this.#receiveBundle(message, data.length, nowUs);
       case "KeyframePart":
         return this.#receivePart(message, nowUs);
+      case "VideoPart":
+        return this.#receiveVideoPart(message, data.length);
       case "Ack":
         return [{ type: "AckReceived", ack: message }];
       case "ControlFrame": {
@@ -116,6 +124,8 @@ export class Decoder {
     const request = this.#keyframes.request(this.#namedKeyframe, nowUs);
     if (nowUs < this.#timer.dueUs(request)) return null;
     this.#timer.sent(request, nowUs);
+    this.#toldTransitUs = this.#transitUs;
+    this.#untoldBytes = 0;
     return Object.freeze({
       type: "Ack",
       report: this.#report(nowUs),
@@ -124,6 +134,7 @@ export class Decoder {
       request,
       wantsKeyframe: this.#wantsKeyframe,
       basesLost: this.#basesLost,
+      wantsIntra: this.#video.wanted,
     });
   }
 
@@ -143,6 +154,15 @@ export class Decoder {
   }
 
   /**
+   * Ask for a picture of this kind that stands alone, until one is complete: a reference picture is missing.
+   * @param {number} kind A `VideoKind`.
+   */
+  wantIntra(kind) {
+    this.#video.wantIntra(kind);
+    this.#timer.arrived(true);
+  }
+
+  /**
    * The picture of a received keyframe cannot be decoded: forget it and ask for another reference.
    * @param {number} keyframeId
    */
@@ -151,8 +171,8 @@ export class Decoder {
     this.wantKeyframe();
   }
 
-  /** @param {Bundle} bundle @param {number} nowUs @returns {Event[]} */
-  #receiveBundle(bundle, nowUs) {
+  /** @param {Bundle} bundle @param {number} sizeBytes @param {number} nowUs @returns {Event[]} */
+  #receiveBundle(bundle, sizeBytes, nowUs) {
     if (!this.#window.isFresh(bundle.seq)) {
       this.#stats.repeated += 1;
       return [];
@@ -161,26 +181,36 @@ export class Decoder {
     if (mediaMs < 0) throw new MalformedMessage("bundle before the start of the media clock");
     const { frames, complete } = this.#history.decode(bundle.motion, mediaMs);
     this.#noteArrival(bundle, mediaMs, complete, nowUs);
+    this.#noteBytes(sizeBytes);
     this.#noteMotion(bundle, frames, complete);
     const packets = this.#freshVoice(bundle, mediaMs);
+    const pictures = this.#freshPictures(bundle.video ?? [], mediaMs);
     this.#stats.bundles += 1;
     this.#stats.motionFrames += frames.length;
     this.#stats.voicePackets += packets.length;
+    this.#stats.videoUnits += pictures.length;
     this.#stats.undecodable += complete ? 0 : 1;
     /** @type {Event[]} */
     const events = bundle.ack === null ? [] : [{ type: "AckReceived", ack: bundle.ack }];
     for (const packet of packets) events.push({ type: "VoiceReceived", packet });
     for (const frame of frames) events.push({ type: "MotionReceived", frame });
+    for (const unit of pictures) events.push({ type: "VideoReceived", unit });
     return events;
   }
 
   /** @param {Bundle} bundle @param {number} mediaMs @param {boolean} usable @param {number} nowUs */
   #noteArrival(bundle, mediaMs, usable, nowUs) {
-    const newest = this.#window.add(bundle.seq, usable);
+    const newest = this.#window.add(bundle.seq, usable, nowUs);
     if (newest && usable) this.#usableUs = nowUs;
     if (newest) this.#mediaMs = Math.max(mediaMs, this.#mediaMs ?? 0);
     this.#noteTransit(nowUs - mediaMs * 1000);
-    this.#timer.arrived(false);
+    this.#timer.arrived(this.#queueGrows(nowUs - mediaMs * 1000));
+  }
+
+  /** @param {number} sizeBytes */
+  #noteBytes(sizeBytes) {
+    this.#untoldBytes += sizeBytes;
+    this.#timer.arrived(this.#untoldBytes >= ACK_AFTER_BYTES);
   }
 
   /**
@@ -192,6 +222,15 @@ export class Decoder {
       this.#jitterMs += (Math.abs(transitUs - this.#transitUs) / 1000 - this.#jitterMs) / 16;
     }
     this.#transitUs = transitUs;
+  }
+
+  /**
+   * Whether the sender should hear of the transit now: it grew since the last acknowledgement, beyond jitter.
+   * @param {number} transitUs
+   */
+  #queueGrows(transitUs) {
+    if (this.#toldTransitUs === null) return false;
+    return transitUs - this.#toldTransitUs >= (ACK_DELAY_GROWTH_MS + 2 * this.#jitterMs) * 1000;
   }
 
   /** @param {Bundle} bundle @param {readonly MotionFrame[]} frames @param {boolean} complete */
@@ -234,11 +273,33 @@ export class Decoder {
     return [{ type: "KeyframeReceived", keyframe }];
   }
 
+  /** @param {readonly VideoUnit[]} units @param {number} nearMs */
+  #freshPictures(units, nearMs) {
+    /** @type {VideoUnit[]} */
+    const fresh = [];
+    for (const unit of units) {
+      const placed = Object.freeze({ ...unit, mediaMs: unwrapMs(unit.mediaMs, nearMs) });
+      if (this.#video.addUnit(placed) !== null) fresh.push(placed);
+    }
+    return fresh;
+  }
+
+  /** @param {VideoPart} part @param {number} sizeBytes @returns {Event[]} */
+  #receiveVideoPart(part, sizeBytes) {
+    const mediaMs = unwrapMs(part.mediaMs, this.#mediaMs);
+    if (mediaMs < 0) throw new MalformedMessage("picture before the start of the media clock");
+    this.#noteBytes(sizeBytes);
+    const unit = this.#video.addPart(part, mediaMs);
+    if (unit === null) return [];
+    this.#stats.videoUnits += 1;
+    return [{ type: "VideoReceived", unit }];
+  }
+
   /** @param {number} nowUs @returns {BundleReport | null} */
   #report(nowUs) {
     const arrived = this.#window.report();
     if (arrived === null) return null;
     const ageMs = Math.max(0, Math.floor((nowUs - this.#usableUs) / 1000));
-    return Object.freeze({ ...arrived, ageMs, jitterMs: roundHalfEven(this.#jitterMs) });
+    return Object.freeze({ ...arrived, ageMs, jitterMs: roundHalfEven(this.#jitterMs), ...this.#window.arrivals() });
   }
 }

@@ -9,11 +9,17 @@
 
 /**
  * How a due picture came to be. FRESH: a pose of exactly this media time was received. INTERPOLATED: between two
- * received poses. HELD: the last pose, because no later one is here. WAITING: no keyframe yet, nothing to show.
+ * received poses. BLENDED: received, with the rest of a guess that was shown before fading out. CONCEALED: motion is
+ * missing; the head goes on ever more slowly, the mouth follows the voice. VOICE: no motion by design (the voice rung).
+ * VIDEO: the picture itself was sent. HELD: motion is missing for longer than is made up. WAITING: no keyframe yet.
  */
 export const PictureState = Object.freeze({
   FRESH: /** @type {const} */ ("fresh"),
   INTERPOLATED: /** @type {const} */ ("interpolated"),
+  BLENDED: /** @type {const} */ ("blended"),
+  CONCEALED: /** @type {const} */ ("concealed"),
+  VOICE: /** @type {const} */ ("voice"),
+  VIDEO: /** @type {const} */ ("video"),
   HELD: /** @type {const} */ ("held"),
   WAITING: /** @type {const} */ ("waiting"),
 });
@@ -21,9 +27,10 @@ export const PictureState = Object.freeze({
 /**
  * A picture to show at local time dueUs, at mediaMs on the media clock. keyframeId, values: which reference and how
  * to move it; both null while WAITING. poseAgeMs: mediaMs minus the time of the newest received pose that values rest
- * on (0 when FRESH).
- * @typedef {Readonly<{mediaMs: number, dueUs: number, state: "fresh" | "interpolated" | "held" | "waiting",
- *   keyframeId: number | null, values: MotionValues | null, poseAgeMs: number}>} PictureDue
+ * on (0 when FRESH). voiceShare: how much of the mouth's motion, 0..1, has to come from the voice.
+ * @typedef {Readonly<{mediaMs: number, dueUs: number,
+ *   state: "fresh" | "interpolated" | "blended" | "concealed" | "voice" | "video" | "held" | "waiting",
+ *   keyframeId: number | null, values: MotionValues | null, poseAgeMs: number, voiceShare: number}>} PictureDue
  */
 
 /**

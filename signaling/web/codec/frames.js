@@ -11,6 +11,9 @@ export const Channel = Object.freeze({ RT: /** @type {const} */ ("rt"), CTL: /**
 /** Rungs of the rate ladder, low to high. */
 export const Rung = Object.freeze({ VOICE: 0, MOTION: 1, THUMBNAIL: 2, VIDEO: 3 });
 
+/** The two coded pictures that may travel beside motion (64 to 128 px, in the bundles), or instead of it. */
+export const VideoKind = Object.freeze({ THUMBNAIL: 0, VIDEO: 1 });
+
 /** Picture formats that a keyframe may carry. AV1: one temporal unit, a sequence header OBU and one intra frame. */
 export const KeyframeFormat = Object.freeze({ AV1: 1 });
 
@@ -31,6 +34,14 @@ export const KeyframeFormat = Object.freeze({ AV1: 1 });
  * row, 1 where the person is.
  * @typedef {Readonly<{keyframeId: number, mediaMs: number, format: number, widthPx: number, heightPx: number,
  *   image: Uint8Array, shape: Int16Array, anchors: Int16Array, mask: Uint8Array}>} Keyframe
+ */
+
+/**
+ * One coded picture: one AV1 temporal unit without its temporal delimiter. kind: a `VideoKind`. unitId: 0..255, wraps,
+ * one more for each coded picture of its kind. mediaMs: capture time on the sender's media clock. intra: decodable on
+ * its own. sidePx: of the square picture, VIDEO_MIN_SIDE_PX to VIDEO_MAX_SIDE_PX.
+ * @typedef {Readonly<{kind: number, unitId: number, mediaMs: number, intra: boolean, sidePx: number,
+ *   data: Uint8Array}>} VideoUnit
  */
 
 /**

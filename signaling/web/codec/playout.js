@@ -58,11 +58,29 @@ export class Playout {
   }
 
   /**
+   * A video picture of this time has arrived: pictures are due from it, and the delay waits for its like.
+   * @param {number} mediaMs
+   * @param {number} nowUs
+   */
+  pushVideo(mediaMs, nowUs) {
+    this.#arrived(mediaMs, nowUs, false);
+    this.#pictures.joinGrid(mediaMs);
+  }
+
+  /**
    * The keyframe can be shown now (its picture is decoded).
    * @param {number} keyframeId
    */
   addKeyframe(keyframeId) {
     this.#pictures.addKeyframe(keyframeId);
+  }
+
+  /**
+   * Whether the sender sends motion: on the voice rung none comes by design, and none is missed.
+   * @param {boolean} expected
+   */
+  expectMotion(expected) {
+    this.#pictures.motionExpected = expected;
   }
 
   /**

@@ -6,8 +6,9 @@
  */
 
 import { modulo } from "./integers.js";
-import { ACK_HISTORY_BITS, SEQ_WINDOW } from "./limits.js";
+import { ACK_HISTORY_BITS, ARRIVAL_GAPS_MAX, ARRIVAL_TICK_US, SEQ_WINDOW } from "./limits.js";
 import { SEQ_WRAP, unwrapSeq } from "./mediaTime.js";
+import { GAP_MAX_TICKS, TICK_WRAP } from "./wireAck.js";
 
 /** Received sequence numbers around the newest one. */
 export class SequenceWindow {
@@ -15,6 +16,8 @@ export class SequenceWindow {
   #newest = null;
   #seen = 0n;
   #usable = 0n;
+  /** @type {Map<number, number>} Arrival of the last usable bundles, by running number. */
+  #arrivedTicks = new Map();
 
   /**
    * Whether bundle `seq` is neither a duplicate nor older than the window.
@@ -30,17 +33,24 @@ export class SequenceWindow {
    * Note a fresh bundle; true when it is the newest.
    * @param {number} seq
    * @param {boolean} usable Its motion was decoded, it may be acknowledged.
+   * @param {number} nowUs
    */
-  add(seq, usable) {
+  add(seq, usable, nowUs) {
     const number = unwrapSeq(seq, this.#newest);
     const ahead = this.#newest === null ? SEQ_WINDOW : number - this.#newest;
     if (ahead > 0) {
       this.#shift(Math.min(ahead, SEQ_WINDOW));
       this.#newest = number;
+      for (const old of this.#arrivedTicks.keys()) {
+        if (old < number - ACK_HISTORY_BITS) this.#arrivedTicks.delete(old);
+      }
     }
     const flag = 1n << BigInt(Math.max(0, -ahead));
     this.#seen |= flag;
-    if (usable) this.#usable |= flag;
+    if (usable) {
+      this.#usable |= flag;
+      this.#arrivedTicks.set(number, Math.floor(nowUs / ARRIVAL_TICK_US));
+    }
     return ahead > 0;
   }
 
@@ -54,6 +64,20 @@ export class SequenceWindow {
     while (((this.#usable >> BigInt(behind)) & 1n) === 0n) behind += 1;
     const history = Number(BigInt.asUintN(ACK_HISTORY_BITS, this.#usable >> BigInt(behind + 1)));
     return { highestSeq: modulo(this.#newest - behind, SEQ_WRAP), history };
+  }
+
+  /** When the newest usable bundle arrived, and the gaps before it, as a BundleReport says them. */
+  arrivals() {
+    const inOrder = Array.from(this.#arrivedTicks).sort(([one], [other]) => other - one);
+    const ticks = inOrder.map(([, tick]) => tick);
+    /** @type {number[]} */
+    const gapsTicks = [];
+    for (let i = 0; i < Math.min(ARRIVAL_GAPS_MAX, ticks.length - 1); i += 1) {
+      const gap = ticks[i] - ticks[i + 1];
+      if (gap < 0 || gap > GAP_MAX_TICKS) break;
+      gapsTicks.push(gap);
+    }
+    return { arrivalTicks: modulo(ticks.length ? ticks[0] : 0, TICK_WRAP), gapsTicks: Object.freeze(gapsTicks) };
   }
 
   /** @param {number} ahead */

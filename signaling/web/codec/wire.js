@@ -1,5 +1,5 @@
 /**
- * Messages of the two data channels as bytes: bundles, keyframe parts, acknowledgements, control frames
+ * Messages of the two data channels as bytes: bundles, keyframe and video parts, acknowledgements, control frames
  * (shared/wire.py).
  *
  * `shared/PROTOCOL.md` is the specification; `tests/golden/wire` holds its examples. Must not import coders, state
@@ -11,15 +11,18 @@ import { ByteReader, joinBytes, packUints } from "./byteReader.js";
 import { MalformedMessage, UnsupportedVersion } from "./errors.js";
 import { KEYFRAME_MAX_BYTES, KEYFRAME_MAX_PARTS, KEYFRAME_PART_PAYLOAD_BYTES, MESSAGE_MAX_BYTES } from "./limits.js";
 import { ackBody, parseAck } from "./wireAck.js";
-import { bundleBody, bundleType, parseBundle, TYPE_BUNDLE } from "./wireBundle.js";
+import { bundleBody, bundleType, isBundle, parseBundle } from "./wireBundle.js";
+import { parseVideoPart, videoPartBody } from "./wireVideo.js";
 
 /** @import { Ack } from "./wireAck.js" */
 /** @import { Bundle } from "./wireBundle.js" */
+/** @import { VideoPart } from "./wireVideo.js" */
 
 export const PROTOCOL_VERSION = 1;
 const TYPE_KEYFRAME_PART = 1;
 const TYPE_ACK = 2;
 const TYPE_CONTROL = 3;
+const TYPE_VIDEO_PART = 5;
 
 /**
  * Part `index` of `count` (1..16) of one keyframe of `totalBytes` with checksum `crc32` (crc32.js) over all of it.
@@ -37,7 +40,7 @@ const TYPE_CONTROL = 3;
  * @typedef {Readonly<{type: "Unknown", code: number}>} Unknown
  */
 
-/** @typedef {Bundle | KeyframePart | Ack | ControlFrame} Message */
+/** @typedef {Bundle | KeyframePart | VideoPart | Ack | ControlFrame} Message */
 
 /**
  * A message as it is sent.
@@ -50,6 +53,8 @@ export function messageBytes(message) {
       return joinBytes([firstByte(bundleType(message)), bundleBody(message)]);
     case "KeyframePart":
       return joinBytes([firstByte(TYPE_KEYFRAME_PART), partBody(message)]);
+    case "VideoPart":
+      return joinBytes([firstByte(TYPE_VIDEO_PART), videoPartBody(message)]);
     case "Ack":
       return joinBytes([firstByte(TYPE_ACK), ackBody(message)]);
     case "ControlFrame":
@@ -85,8 +90,9 @@ export function parse(data) {
   if (version !== PROTOCOL_VERSION) {
     throw new UnsupportedVersion(`protocol version ${version}, this end speaks ${PROTOCOL_VERSION}`);
   }
-  if (type & TYPE_BUNDLE) return parseBundle(reader, type);
+  if (isBundle(type)) return parseBundle(reader, type);
   if (type === TYPE_KEYFRAME_PART) return parsePart(reader);
+  if (type === TYPE_VIDEO_PART) return parseVideoPart(reader);
   if (type === TYPE_CONTROL) return Object.freeze({ type: "ControlFrame", payload: reader.rest() });
   if (type !== TYPE_ACK) return Object.freeze({ type: "Unknown", code: type });
   const ack = parseAck(reader);

@@ -1,5 +1,5 @@
 /**
- * The bundle: voice and motion of the last 40 to 200 ms, perhaps with an acknowledgement (shared/wire.py).
+ * The bundle: voice, motion and small pictures of the last 40 to 200 ms, perhaps with an acknowledgement (shared/wire.py).
  *
  * Must not import coders, state machines or clocks. Invariant: `parseBundle` raises `MalformedMessage` only. Media
  * times in it are wrapped (24 bits). Format: PROTOCOL.md, section 4.
@@ -15,13 +15,16 @@ import {
 } from "./limits.js";
 import { unwrapMs, wrapMs } from "./mediaTime.js";
 import { ackBody, parseAck } from "./wireAck.js";
+import { parseUnits, unitBytes } from "./wireVideo.js";
 
 /** @import { ByteReader } from "./byteReader.js" */
-/** @import { VoicePacket } from "./frames.js" */
+/** @import { VideoUnit, VoicePacket } from "./frames.js" */
 /** @import { Ack } from "./wireAck.js" */
 
 /** The bit of the type that makes a message a bundle; the others say which sections are present. */
-export const TYPE_BUNDLE = 8;
+const TYPE_BUNDLE = 8;
+/** A bundle with pictures: the sections present are named behind the last of them. */
+const TYPE_VIDEO_BUNDLE = 4;
 const VOICE = 1;
 const MOTION = 2;
 const ACK = 4;
@@ -43,27 +46,40 @@ const MOTION_OFFSET_MAX_MS = 511;
 
 /**
  * seq: 0..65535, one more for each bundle sent. Voice packets carry wrapped media times, in order, apart by whole
- * gaps of 20 ms (0..7). At least voice or motion is there.
+ * gaps of 20 ms (0..7). video: in coding order, times wrapped; may be left out when there is none. At least one of
+ * voice, motion and video is there.
  * @typedef {Readonly<{type: "Bundle", seq: number, voice: readonly VoicePacket[], motion: readonly MotionSection[],
- *   ack: Ack | null}>} Bundle
+ *   ack: Ack | null, video?: readonly VideoUnit[]}>} Bundle
  */
 
 /**
- * The bundle's own time: its first voice packet's, else its first motion frame's (wrapped).
+ * The bundle's own time: that of its first voice packet, else motion frame, else picture (wrapped).
  * @param {Bundle} bundle
  */
 export function bundleMediaMs(bundle) {
-  return bundle.voice.length ? bundle.voice[0].mediaMs : bundle.motion[0].mediaMs;
+  const [first] = [...bundle.voice.slice(0, 1), ...bundle.motion.slice(0, 1), ...(bundle.video ?? [])];
+  return first.mediaMs;
 }
 
 /**
- * The type of a bundle, with a bit for each kind of section that it has.
+ * Whether messages of this type (low four bits of the first byte) are bundles.
+ * @param {number} type
+ */
+export function isBundle(type) {
+  return (type & TYPE_BUNDLE) !== 0 || type === TYPE_VIDEO_BUNDLE;
+}
+
+/**
+ * The type of a bundle: without pictures it has a bit for each kind of section.
  * @param {Bundle} bundle
  */
 export function bundleType(bundle) {
-  return (
-    TYPE_BUNDLE | (bundle.voice.length ? VOICE : 0) | (bundle.motion.length ? MOTION : 0) | (bundle.ack ? ACK : 0)
-  );
+  return bundle.video?.length ? TYPE_VIDEO_BUNDLE : TYPE_BUNDLE | sectionsOf(bundle);
+}
+
+/** @param {Bundle} bundle */
+function sectionsOf(bundle) {
+  return (bundle.voice.length ? VOICE : 0) | (bundle.motion.length ? MOTION : 0) | (bundle.ack ? ACK : 0);
 }
 
 /**
@@ -74,6 +90,7 @@ export function bundleType(bundle) {
 export function bundleBody(bundle) {
   const mediaMs = bundleMediaMs(bundle);
   const pieces = [packUints([bundle.seq, 2], [mediaMs, 3])];
+  pieces.push(unitBytes(bundle.video ?? [], mediaMs, sectionsOf(bundle)));
   if (bundle.ack) pieces.push(ackBody(bundle.ack));
   return joinBytes([...pieces, ...voicePieces(bundle.voice), ...motionPieces(bundle.motion, mediaMs)]);
 }
@@ -124,17 +141,24 @@ function fitting(value, low, high) {
  * @throws {MalformedMessage} It breaks a rule of PROTOCOL.md, section 4.
  */
 export function parseBundle(reader, type) {
-  if (!(type & (VOICE | MOTION))) throw new MalformedMessage("bundle without voice and motion");
   const seq = reader.uint(2);
   const mediaMs = reader.uint(3);
-  const ack = type & ACK ? parseAck(reader) : null;
-  const voice = type & VOICE ? parseVoice(reader, mediaMs) : Object.freeze([]);
-  const motion = type & MOTION ? parseMotion(reader, mediaMs) : Object.freeze([]);
-  reader.expectEnd();
-  if (!voice.length && motion[0].mediaMs !== mediaMs) {
-    throw new MalformedMessage("bundle whose time is not that of its first motion frame");
+  const pictures = type === TYPE_VIDEO_BUNDLE ? parseUnits(reader, mediaMs) : null;
+  const video = pictures?.video ?? Object.freeze([]);
+  const sections = pictures?.sections ?? type;
+  if (!video.length && !(sections & (VOICE | MOTION))) {
+    throw new MalformedMessage("bundle without voice, motion and pictures");
   }
-  return Object.freeze({ type: "Bundle", seq, voice, motion, ack });
+  const ack = sections & ACK ? parseAck(reader) : null;
+  const voice = sections & VOICE ? parseVoice(reader, mediaMs) : Object.freeze([]);
+  const motion = sections & MOTION ? parseMotion(reader, mediaMs) : Object.freeze([]);
+  reader.expectEnd();
+  /** @type {Bundle} */
+  const bundle = Object.freeze({ type: "Bundle", seq, voice, motion, ack, video });
+  if (bundleMediaMs(bundle) !== mediaMs) {
+    throw new MalformedMessage("bundle whose time is not that of its first motion frame or picture");
+  }
+  return bundle;
 }
 
 /** @param {ByteReader} reader @param {number} startMs @returns {readonly VoicePacket[]} */

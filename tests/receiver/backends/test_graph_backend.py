@@ -1,6 +1,6 @@
 """receiver.backends.graph_backend with ONNX Runtime and OpenVINO, on tiny graphs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,33 @@ def test_what_is_known_reaches_the_graph_by_name(open_backend: Open, tmp_path: P
     assert difference(motion(0.4, 0.4), None, 0.1) <= 1
     assert difference(motion(code=1.0), None, 0.125) <= 1
     assert difference(motion(), np.ones(32, np.float32), 0.125) <= 1
+
+
+class Noting:
+    """A render graph that keeps what it is fed."""
+
+    outputs = ("picture",)
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        self.inputs = inputs
+        self.fed: Mapping[str, np.ndarray] = {}
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.fed = feeds
+        return {"picture": np.zeros((1, 3, 256, 256), np.float32)}
+
+
+def test_a_thumbnail_reaches_the_graph_at_its_size_and_its_absence_too(tmp_path: Path) -> None:
+    backend = made(open_onnx, tmp_path)
+    backend._render = noting = Noting(("thumbnail", "thumbnail_present"))
+    state, small = backend.encode_reference(reference()), np.full((128, 128, 3), 51, np.uint8)
+    small[:64] = 255
+    backend.render(state, motion(), None, small)
+    fed = noting.fed["thumbnail"]
+    assert fed.shape == (1, 3, 64, 64) and fed.dtype == np.float32 and noting.fed["thumbnail_present"] == 1
+    assert fed[0, :, :32].min() == 1.0 and np.allclose(fed[0, :, 32:], 0.2)
+    backend.render(state, motion())
+    assert not noting.fed["thumbnail"].any() and noting.fed["thumbnail_present"] == 0
 
 
 def test_both_engines_give_the_same_picture(tmp_path: Path) -> None:

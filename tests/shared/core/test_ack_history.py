@@ -5,7 +5,15 @@ import pytest
 from shared.core.ack_history import AckHistory, can_be_base
 from shared.errors import MalformedMessage
 from shared.frames import MotionFrame
-from shared.limits import ACK_HISTORY_BITS, BASE_MAX_DISTANCE_MS, BASE_UNIT_MS, KNOWN_FRAMES, SENT_BUNDLES
+from shared.limits import (
+    ACK_HISTORY_BITS,
+    BASE_MAX_DISTANCE_MS,
+    BASE_UNIT_MS,
+    CAREFUL_BUNDLES,
+    KNOWN_FRAMES,
+    SENT_BUNDLES,
+    TRUSTED_BUNDLES,
+)
 from shared.wire import BundleReport
 from tests.shared.harness import frame_at, motion_walk
 
@@ -33,6 +41,32 @@ def test_nothing_is_a_base_before_it_is_acknowledged() -> None:
     assert base_ms(history, 6) is None
     history.acknowledge(BundleReport(2, 0, 0, 0), 10_000)
     assert base_ms(history, 6) == 80
+
+
+def test_without_loss_bundles_on_their_way_are_counted_on_but_not_too_many() -> None:
+    history = sent(1)
+    history.acknowledge(BundleReport(0, 0, 0, 0), 1000)
+    for index in range(1, TRUSTED_BUNDLES + 1):
+        history.record(index * 1000, (frame(index),))
+    assert base_ms(history, TRUSTED_BUNDLES + 1) == TRUSTED_BUNDLES * 40
+    history.record(20_000, (frame(TRUSTED_BUNDLES + 1),))
+    assert base_ms(history, TRUSTED_BUNDLES + 2) == 0
+
+
+@pytest.mark.parametrize("how", ["reported loss", "bases lost"])
+def test_after_a_loss_only_acknowledged_frames_are_bases_for_a_while(how: str) -> None:
+    history = sent(3)
+    history.acknowledge(BundleReport(2, 0b01 if how == "reported loss" else 0b11, 0, 0), 1000)
+    if how == "bases lost":
+        history.forget_bases()
+        history.acknowledge(BundleReport(2, 0b11, 0, 0), 1000)
+    for index in range(3, 1 + CAREFUL_BUNDLES):
+        history.record(index * 1000, (frame(index),))
+        history.acknowledge(BundleReport(index, (1 << 32) - 1, 0, 0), index * 1000)
+    history.record(0, (frame(1 + CAREFUL_BUNDLES),))
+    assert base_ms(history, 3 + CAREFUL_BUNDLES) == CAREFUL_BUNDLES * 40
+    history.record(0, (frame(2 + CAREFUL_BUNDLES),))
+    assert base_ms(history, 3 + CAREFUL_BUNDLES) == (2 + CAREFUL_BUNDLES) * 40
 
 
 def test_the_history_names_bundles_before_the_newest() -> None:

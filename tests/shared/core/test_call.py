@@ -148,7 +148,7 @@ def test_acknowledgements_are_rare_while_all_is_well() -> None:
     made = call(decoder=Decoder(DecoderConfig(ack_interval_ms=500)))
     made.run(10_000)
     assert 18 <= len(made.returned) <= 25
-    assert max(made.returned) <= 24
+    assert max(made.returned) <= 26
 
 
 def test_the_round_trip_and_the_loss_are_measured() -> None:

@@ -108,7 +108,7 @@ def test_poses_are_shown_at_their_time() -> None:
 def test_a_missing_pose_is_interpolated_up_to_the_limit() -> None:
     for gap_ms, expected in (
         (INTERPOLATE_MAX_GAP_MS, PictureState.INTERPOLATED),
-        (INTERPOLATE_MAX_GAP_MS + 40, PictureState.HELD),
+        (INTERPOLATE_MAX_GAP_MS + 40, PictureState.CONCEALED),
     ):
         playout = Playout()
         playout.add_keyframe(0)
@@ -149,7 +149,7 @@ def test_a_late_pose_still_renews_the_one_that_is_held() -> None:
     shown(playout, 500)
     playout.push_motion(frame(200), 510_000)
     picture = shown(playout, 560)
-    assert picture.state is PictureState.HELD and picture.media_ms - picture.pose_age_ms == 200
+    assert picture.state is PictureState.CONCEALED and picture.media_ms - picture.pose_age_ms == 200
     playout.push_motion(frame(160), 520_000)
     assert playout.late == 1
 
@@ -161,7 +161,7 @@ def test_a_new_keyframe_is_shown_only_when_it_is_here() -> None:
         playout.push_motion(frame(media_ms, keyframe_id=media_ms >= 80), 0)
     pictures = [shown(playout, PLAYOUT_START_MS + media_ms + 1) for media_ms in (0, 40, 80, 120)]
     assert [picture.keyframe_id for picture in pictures] == [0, 0, 0, 0]
-    assert [picture.state for picture in pictures[2:]] == [PictureState.HELD] * 2
+    assert [picture.state for picture in pictures[2:]] == [PictureState.CONCEALED] * 2
     playout.add_keyframe(1)
     last = shown(playout, PLAYOUT_START_MS + 161)
     assert (last.keyframe_id, last.state) == (1, PictureState.FRESH)

@@ -136,3 +136,13 @@ def test_a_blackout_loses_everything_from_its_start_to_before_its_end() -> None:
 def test_impossible_numbers_are_refused(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError):
         make()
+
+
+def test_the_wait_in_the_queue_is_told_and_a_lost_packet_has_none() -> None:
+    model = LinkModel(Impairment(rate=(RateStep(0, 100),), queue_bytes=1000, delay_ms=40), 1)
+    waits_us = []
+    for _ in range(4):
+        model.offer(0, 500)  # 40 ms each
+        waits_us.append(model.wait_us)
+    assert waits_us == [0, 40_000, None, None]
+    assert LinkModel(Impairment(), 1).wait_us is None

@@ -14,7 +14,7 @@ from shared.errors import UserError
 from shared.frames import Channel
 from shared.signaling_messages import Answer, IceServer, Join, Joined, Offer, Role, parse, serialise
 from shared.transport.base import TransportState
-from shared.transport.signaling_client import MeetTimeouts, connect_call, with_servers
+from shared.transport.signaling_client import Meeting, MeetTimeouts, connect_call, enter_room, with_servers
 from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
 from signaling.config import ServeConfig
 from signaling.keys import new_secret
@@ -169,6 +169,66 @@ async def test_a_restarted_peer_ends_the_old_call_within_its_sign_of_life(servic
     await other.send(rt(b"again"))
     assert await renewed.receive() == (Channel.RT, b"again")
     await close_all(b, renewed, other)
+
+
+async def vanish(transport: WebRtcTransport) -> None:
+    """As if its process were gone."""
+    room = transport._leavers[0].__self__  # type: ignore[attr-defined]
+    await room.leave()
+    for protocol in transport._sctp.transport.transport._connection._protocols:
+        protocol.transport.abort()
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_kept_seat_meets_a_restarted_peer_again_without_a_fresh_token(
+    service: Service, first: bool
+) -> None:
+    async def sit() -> tuple[Meeting, WebRtcTransport]:
+        meeting = await enter_room(service.url, service.join(Role.RECEIVER))
+        return meeting, await meeting.call()
+
+    async def come() -> WebRtcTransport:
+        return await connect_call(service.url, service.join(Role.SENDER))
+
+    early, late = (sit, come) if first else (come, sit)
+    begun = asyncio.ensure_future(early())
+    await asyncio.sleep(0.1)
+    done = [await late(), await begun]
+    (meeting, a), b = reversed(done) if first else done
+    await vanish(b)
+    begin_s = asyncio.get_running_loop().time()
+    again = asyncio.ensure_future(come())
+    await until(lambda: a.state is TransportState.CLOSED, 3)
+    await a.close()
+    assert not meeting.lost
+    async with asyncio.timeout(3):
+        renewed, other = await asyncio.gather(meeting.call(), again)
+    assert asyncio.get_running_loop().time() - begin_s < 3
+    await other.send(rt(b"again"))
+    assert await renewed.receive() == (Channel.RT, b"again")
+    await close_all(b, renewed, other)
+    await meeting.leave()
+
+
+async def test_when_both_ends_lost_the_call_the_second_to_come_offers_again(service: Service) -> None:
+    seats = [await enter_room(service.url, service.join(role)) for role in (Role.SENDER, Role.RECEIVER)]
+    for _ in range(2):
+        async with asyncio.timeout(4):
+            a, b = await asyncio.gather(*(seat.call() for seat in seats))
+        await a.send(rt(b"here"))
+        assert await b.receive() == (Channel.RT, b"here")
+        await close_all(a, b)
+    for seat in seats:
+        await seat.leave()
+
+
+async def test_a_seat_whose_service_is_gone_says_so(service: Service) -> None:
+    meeting = await enter_room(service.url, service.join(Role.RECEIVER))
+    await meeting._room._socket.close()
+    with pytest.raises(UserError, match="closed the connection"):
+        await meeting.call()
+    assert meeting.lost
+    await meeting.leave()
 
 
 @pytest.mark.parametrize("own", [(), (IceServer(("stun:own.test:2",)),)])

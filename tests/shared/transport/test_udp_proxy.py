@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.frames import Channel
-from shared.transport.impairments import Blackout, Impairment, PatternLoss
+from shared.transport.impairments import Blackout, Impairment, PatternLoss, RateStep
 from shared.transport.udp_proxy import UdpProxy
 from tests.shared.transport.pairs import collected, rt, until, webrtc_pair
 
@@ -64,3 +64,29 @@ def test_a_description_without_a_host_candidate_is_refused() -> None:
 
     with pytest.raises(ValueError, match="no IPv4 host candidate"):
         asyncio.run(main())
+
+
+async def test_time_begins_with_the_first_encrypted_data_when_asked() -> None:
+    impairment = Impairment(blackouts=(Blackout(0, 300),))
+    proxy = UdpProxy(impairment, seed=1, begin_with_data=True)
+    before = proxy.began_us
+    begin_s = asyncio.get_running_loop().time()
+    async with webrtc_pair(proxy=proxy):  # DTLS passes; SCTP's first packet falls into the blackout it starts
+        assert asyncio.get_running_loop().time() - begin_s > 0.3
+        assert before is None and proxy.began_us is not None
+        assert proxy.began_us / 1_000_000 > begin_s
+        assert proxy.forward.passages[0].wait_us is None
+        assert min(way.passages[0].at_us for way in (proxy.forward, proxy.reverse)) < 1000
+
+
+async def test_passages_tell_size_and_wait_of_each_packet_since_the_link_began() -> None:
+    proxy = UdpProxy()
+    async with webrtc_pair(proxy=proxy) as (a, b), collected(b) as messages:
+        proxy.restart(forward=Impairment(rate=(RateStep(0, 50),)))
+        assert not proxy.forward.passages
+        await a.send(rt(bytes(900)))
+        await a.send(rt(bytes(900)))
+        await until(lambda: len(messages) == 2)
+        waits_us = [each.wait_us for each in proxy.forward.passages if each.size_bytes > 900]
+    assert waits_us[0] == 0
+    assert waits_us[1] == pytest.approx(993 * 8 / 50 * 1000, rel=0.2)

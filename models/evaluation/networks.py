@@ -1,0 +1,107 @@
+"""What is evaluated: shipped graphs on an engine, or a checkpoint of the training in torch with everything that belongs to it.
+
+A checkpoint brings its own analyser and voice branch, because they are its bitstream: motion coded by other weights would say
+nothing to its renderer. Invariant: sender and receiver always come from the same weights.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.export.graphs import AnalyserGraph, ReferenceGraph, RenderGraph, VoiceGraph
+from models.networks.codec import Codec
+from models.training.checkpoint import load_codec
+from models.weights import sha256_of
+from receiver.backends.base import Backend, ModelInfo
+from receiver.backends.choose import choose_backend
+from receiver.backends.graph_backend import GraphBackend
+from receiver.voice_features import COLUMNS, VoiceFeatures
+from sender.motion_encoder import MotionEncoder
+from shared.errors import UserError
+from shared.log_mel import MELS, SILENCE
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Both ends of a call. ears: makes what listens to one clip's voice."""
+
+    backend: Backend
+    coder: MotionEncoder
+    ears: Callable[[], VoiceFeatures]
+
+
+def open_networks(backend: str, size: str, threads: int, checkpoint: Path | None) -> Networks:
+    """Open shipped weights, or with `backend` torch a checkpoint. Raises UserError when they cannot be used, or do not fit."""
+    if backend != "torch":
+        if checkpoint is not None:
+            raise UserError("Only --backend torch runs a checkpoint: add it, or leave --checkpoint out.")
+        return Networks(choose_backend(backend, size, threads), MotionEncoder(threads), VoiceFeatures)
+    if checkpoint is None:
+        raise UserError("--backend torch runs a checkpoint of the training: name it with --checkpoint FILE.")
+    codec = load_codec(checkpoint)
+    if codec.renderer.size.name != size:
+        raise UserError(
+            f"The checkpoint is of size {codec.renderer.size.name}: add --size {codec.renderer.size.name}."
+        )
+    torch.set_num_threads(threads)
+    model = ModelInfo(f"facewire-{size}-checkpoint", sha256_of(checkpoint))
+    return Networks(open_torch(codec, model), CheckpointEncoder(codec), lambda: CheckpointEars(codec))
+
+
+def open_torch(codec: Codec, model: ModelInfo) -> Backend:
+    """The receiver's two networks in torch, as a backend."""
+    graphs = (TorchGraph(ReferenceGraph(codec.renderer)), TorchGraph(RenderGraph(codec.renderer)))
+    return GraphBackend("torch", f"CPU, torch {torch.__version__}", model, *graphs)
+
+
+class TorchGraph:
+    """A module of `models.export.graphs` where the backends expect a graph of an engine."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module.eval()
+        self.inputs: tuple[str, ...] = tuple(module.inputs)
+        self.outputs: tuple[str, ...] = tuple(module.outputs)
+
+    @torch.no_grad()
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name."""
+        tensors = [torch.from_numpy(np.ascontiguousarray(feeds[name], np.float32)) for name in self.inputs]
+        found = self._module(*tensors)
+        found = (found,) if isinstance(found, torch.Tensor) else found
+        return {name: value.numpy() for name, value in zip(self.outputs, found, strict=True)}
+
+
+class _Session:
+    """A `TorchGraph` with the one method of an ONNX Runtime session that sender and voice features use."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._graph = TorchGraph(module)
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, Any]) -> list[Array]:
+        """Outputs in the order asked for."""
+        found = self._graph.run(feeds)
+        return [found[name] for name in outputs]
+
+
+class CheckpointEncoder(MotionEncoder):
+    """A motion encoder with a checkpoint's analyser."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._session = _Session(AnalyserGraph(codec.analyser))
+
+
+class CheckpointEars(VoiceFeatures):
+    """Voice features by a checkpoint's voice branch."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self._session = _Session(VoiceGraph(codec.voice))
+        self.silence = self._hear(np.full((COLUMNS, MELS), SILENCE, np.float32))

@@ -1,0 +1,51 @@
+"""The way to the peer: a seat in its room, kept over lost calls, taken anew when the service let it go.
+
+Must not import codecs. Invariant: a token is read at the moment it is used, so that a fresh one in the same place serves to
+come back.
+"""
+
+from pathlib import Path
+
+from receiver.config import ReceiverConfig
+from shared.errors import UserError
+from shared.join_token import join_from_environment, join_from_file
+from shared.limits import PEER_SILENCE_MS
+from shared.signaling_messages import Join
+from shared.transport.base import Transport
+from shared.transport.signaling_client import Meeting, enter_room
+from shared.transport.webrtc import WebRtcConfig
+
+
+def join_of(config: ReceiverConfig) -> Join:
+    """The way into the room that the settings name. Raises UserError."""
+    if not config.signaling:
+        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
+    if config.token_file:
+        return join_from_file(Path(config.token_file))
+    if config.token_env:
+        return join_from_environment(config.token_env)
+    raise UserError(
+        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
+    )
+
+
+class Seat:
+    """`meet` as often as a peer is lost; `leave` at the end."""
+
+    def __init__(self, config: ReceiverConfig) -> None:
+        self._config = config
+        self._meeting: Meeting | None = None
+
+    async def meet(self) -> Transport:
+        """An open transport to the peer. Raises UserError and RemoteError, see `shared.transport.signaling_client`."""
+        if self._meeting is not None and self._meeting.lost:
+            await self.leave()
+        if self._meeting is None:
+            self._meeting = await enter_room(self._config.signaling, join_of(self._config))
+        return await self._meeting.call(WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000))
+
+    async def leave(self) -> None:
+        """Give the seat up, if there is one."""
+        meeting, self._meeting = self._meeting, None
+        if meeting is not None:
+            await meeting.leave()

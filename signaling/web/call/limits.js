@@ -1,0 +1,109 @@
+/**
+ * The limits of shared/limits.py that the page enforces too. Written by `python -m signaling.web_limits`: change them
+ * there, never here.
+ */
+
+/** Bundles before the highest one that an Ack reports. */
+export const ACK_HISTORY_BITS = 32;
+
+/** Oldest prediction base: 8 bits of BASE_UNIT_MS. */
+export const BASE_MAX_DISTANCE_MS = 5100;
+
+/** Unit of the distance between a motion section and its prediction base. */
+export const BASE_UNIT_MS = 20;
+
+/** Motion frames in one bundle: 200 ms at 25 fps is 5; 8 leaves room for redundancy. */
+export const BUNDLE_MAX_MOTION_FRAMES = 8;
+
+/** Longest bundle interval: more would cost more latency than it saves in headers. */
+export const BUNDLE_MAX_MS = 200;
+
+/** Opus packets in one bundle: 200 ms of 20 ms packets is 10, plus redundancy. */
+export const BUNDLE_MAX_VOICE_PACKETS = 12;
+
+/** Shortest bundle interval: one frame at 25 fps; below it the 93 B of headers outweigh everything. */
+export const BUNDLE_MIN_MS = 40;
+
+/** Voice and motion older than this against the newest of their kind are dropped unsent: the listener has moved on. */
+export const BUNDLE_STALE_MS = 400;
+
+/** Messages of one call that may be malformed before it is ended: noise is survived, a peer that speaks something else is not. */
+export const CALL_MALFORMED_MAX = 100;
+
+/** Control messages waiting in the encoder; the oldest is dropped beyond that. */
+export const CONTROL_QUEUE_MESSAGES = 32;
+
+/** Largest absolute keypoint coordinate (pictures span -1..1) a decoder hands to a network. */
+export const COORDINATE_MAX = 1.5;
+
+/** Keyframes both ends keep; each motion frame names one of them. */
+export const GALLERY_SIZE = 4;
+
+/** Reassembly cap of one keyframe; the sender keeps to 4 KiB, the rest is room for larger pictures. */
+export const KEYFRAME_MAX_BYTES = 16384;
+
+/** Largest side a keyframe header may claim, checked before any decoder sees the bytes (decompression bombs). */
+export const KEYFRAME_MAX_SIDE_PX = 512;
+
+/** Payload of one keyframe part (measured: parts of this size, paced, keep motion p95 at 45 ms). */
+export const KEYFRAME_PART_PAYLOAD_BYTES = 1100;
+
+/** A part is never sent again sooner than this (or the round trip), however often it is asked for. */
+export const KEYFRAME_RESEND_MIN_MS = 200;
+
+/** ... up to this: a peer that never acknowledges costs 3 kbit/s at most for a 4 KiB keyframe. */
+export const KEYFRAME_TIMEOUT_MAX_MS = 12000;
+
+/** An unacknowledged keyframe is sent again after this, then after twice as long, ... */
+export const KEYFRAME_TIMEOUT_MS = 1500;
+
+/** Acknowledged motion frames kept as prediction bases: BASE_MAX_DISTANCE_MS at 25 fps. */
+export const KNOWN_FRAMES = 128;
+
+/** Largest message on either channel: with DTLS, SCTP, UDP and IPv6 headers it still fits a 1280-byte MTU. */
+export const MESSAGE_MAX_BYTES = 1150;
+
+/** A quiet peer (no face, no voice) is sent a harmless message this often, so that its transport shows that it is alive. */
+export const PEER_PROBE_MS = 3000;
+
+/** Side of the square picture that the codec carries. */
+export const PICTURE_SIZE_PX = 256;
+
+/** Pictures are due on this grid of the media clock: 25 fps. */
+export const PICTURE_STEP_MS = 40;
+
+/** RT data that waits for the congestion window: eight full messages; beyond that the oldest is dropped. */
+export const RT_OUTBOX_MAX_BYTES = 9200;
+
+/** ICE candidates in one session description; every one is paired with every local one and probed. */
+export const SDP_MAX_CANDIDATES = 32;
+
+/** Sent bundles whose contents the encoder remembers for acknowledgements (an Ack names 33). */
+export const SENT_BUNDLES = 64;
+
+/** ICE servers in one `joined` message and addresses (URLs) in one server; browsers warn from five on. */
+export const SIGNALING_ICE_SERVERS_MAX = 8;
+
+/** Largest WebSocket message; also what one JSON parse may cost. */
+export const SIGNALING_MESSAGE_MAX_BYTES = 65536;
+
+/** Largest session description in UTF-8; a call with two data channels needs about 1 KiB, a browser's video offer 8. */
+export const SIGNALING_SDP_MAX_BYTES = 32768;
+
+/** Longest human text (reason, error message), media id, or TURN user name and credential. */
+export const SIGNALING_TEXT_MAX_BYTES = 256;
+
+/** Lost voice is concealed at full level for this long (Opus' own concealment decays too). */
+export const VOICE_CONCEAL_MS = 120;
+
+/** After VOICE_CONCEAL_MS concealment fades to silence over this time. */
+export const VOICE_FADE_MS = 120;
+
+/** Decoded voice that is kept for the mouth branch. */
+export const VOICE_HISTORY_MS = 1200;
+
+/** Longest the voice is held back so that it leaves with the picture it belongs to, however slow rendering is. */
+export const VOICE_LAG_MAX_MS = 120;
+
+/** Opus at 24 kbit/s in 120 ms frames is 360 bytes. */
+export const VOICE_PACKET_MAX_BYTES = 400;

@@ -1,0 +1,309 @@
+/**
+ * One call, both directions, without I/O: messages in, messages out, pictures and voice as they fall due
+ * (receiver/session.py and sender/session.py).
+ *
+ *     received --> Decoder --events--> Playout --picture due--> hooks.show
+ *                     |                   +------voice due----> hooks.play
+ *                     +--acknowledgements--> Encoder --bundles, parts, control--> hooks.send
+ *
+ * Must not import transports, codecs of pictures or sound, or clocks: `nowUs`, whole microseconds, is handed in.
+ * Invariant: whatever the peer sends, the call goes on or ends with a reason; only `hooks.end` ends it.
+ */
+
+import { RemoteError, UnsupportedVersion } from "../codec/errors.js";
+import { Decoder } from "../codec/decoder.js";
+import { Rung } from "../codec/frames.js";
+import { Playout } from "../codec/playout.js";
+import { PROTOCOL_VERSION } from "../codec/wire.js";
+import { Encoder } from "./encoder.js";
+import { CALL_MALFORMED_MAX, PEER_PROBE_MS, VOICE_LAG_MAX_MS } from "./limits.js";
+
+/** @import { ControlMessage, Hello, MediaConfig } from "../codec/control.js" */
+/** @import { PictureDue, VoiceDue } from "../codec/due.js" */
+/** @import { Event } from "../codec/events.js" */
+/** @import { Keyframe, MotionFrame, Outgoing, VoicePacket } from "../codec/frames.js" */
+/** @import { Coding } from "./coding.js" */
+
+export const DISCLOSURE_TEXT = "The picture is rebuilt by a neural network from motion data; the voice is real.";
+/** The voice waits for the picture's own making; this many pictures make up the mean of how long that takes. */
+const LAG_SMOOTHING = 8;
+/** An acknowledgement rides in a bundle when one left this recently, since the next is then near. */
+const RIDE_US = 200_000;
+/** Shortest distance of two looks at the clock: timers of a page are not finer. */
+const TICK_MIN_US = 2000;
+const IDLE_TICK_US = 20_000;
+
+/**
+ * What a call does to the world. show: a picture is due. hear: a voice packet arrived, decode it. play: voice is due.
+ * keyframe: a reference arrived. end: the call is over, and why.
+ * @typedef {Readonly<{send: (outgoing: Outgoing) => void, show: (due: PictureDue) => void,
+ *   hear: (packet: VoicePacket) => void, play: (due: VoiceDue) => void, keyframe: (keyframe: Keyframe) => void,
+ *   control: (message: ControlMessage) => void, end: (reason: EndReason) => void}>} Hooks
+ */
+
+/** Why a call ended; the page has a sentence for each. */
+export const EndReason = Object.freeze({
+  PEER_LEFT: /** @type {const} */ ("peer-left"),
+  PEER_REFUSED: /** @type {const} */ ("peer-refused"),
+  OTHER_MODEL: /** @type {const} */ ("other-model"),
+});
+/** @typedef {typeof EndReason[keyof typeof EndReason]} EndReason */
+
+/** See the top of the file. Hand in what happens; call `tick` when it says so. */
+export class CallSession {
+  /** @type {Hello} */
+  #hello;
+  /** @type {MediaConfig} */
+  #config;
+  #hooks;
+  #decoder;
+  #encoder;
+  #playout;
+  /** @type {VoiceDue[]} */
+  #spoken = [];
+  #lagUs = 0;
+  #malformed = 0;
+  #heardUs;
+  #bundleUs = -Infinity;
+  #ended = false;
+  /** @type {number | null} What was asked of the peer last. */
+  #pinned = null;
+  /** @type {Record<string, number>} Pictures that were due, by state. */
+  #pictures = {};
+
+  /**
+   * @param {Coding} coding
+   * @param {string} model Identity of the motion model, which both ends must share.
+   * @param {Hooks} hooks
+   * @param {number} nowUs
+   * @param {{bundleMs?: number, voiceFrameMs?: number}} config
+   */
+  constructor(coding, model, hooks, nowUs, { bundleMs = 80, voiceFrameMs = 80 } = {}) {
+    this.#hello = { kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features: [] };
+    this.#hooks = hooks;
+    this.#decoder = new Decoder(coding.tables);
+    this.#encoder = new Encoder(coding.tables, { bundleMs });
+    this.#playout = new Playout(coding.tables);
+    this.#heardUs = nowUs;
+    this.#encoder.pushControl(this.#hello);
+    this.#encoder.pushControl({ kind: "disclosure", text: DISCLOSURE_TEXT, reconstructed: true });
+    this.#config = { kind: "media_config", fpsX10: 250, bundleMs, voiceFrameMs, rung: Rung.MOTION };
+    this.#encoder.pushControl(this.#config);
+  }
+
+  /**
+   * A message of the peer.
+   * @param {Uint8Array} data
+   * @param {number} nowUs
+   */
+  received(data, nowUs) {
+    if (this.#ended) return;
+    this.#heardUs = nowUs;
+    try {
+      for (const event of this.#decoder.receive(data, nowUs)) this.#take(event, nowUs);
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+      if (error instanceof UnsupportedVersion) this.#refuse("unsupported version");
+      else this.countMalformed();
+    }
+  }
+
+  /** The peer broke a rule. A few are survived and counted; a peer that speaks something else is not. */
+  countMalformed() {
+    this.#malformed += 1;
+    if (this.#malformed > CALL_MALFORMED_MAX) this.#refuse("too many malformed messages");
+  }
+
+  /**
+   * Everything that is due by now; returns when to call again, in microseconds.
+   * @param {number} nowUs
+   */
+  tick(nowUs) {
+    if (this.#ended) return Infinity;
+    this.#play(nowUs);
+    this.#acknowledge(nowUs);
+    if (nowUs - this.#heardUs >= PEER_PROBE_MS * 1000) this.#probe(nowUs);
+    this.#flush(nowUs);
+    const waits = [
+      this.#playout.nextDueUs() ?? Infinity,
+      this.#spoken.length ? this.#spoken[0].dueUs + this.#lagUs : Infinity,
+      this.#decoder.nextPollUs(nowUs),
+      this.#encoder.nextPollUs(nowUs),
+      nowUs + IDLE_TICK_US,
+    ];
+    return Math.max(nowUs + TICK_MIN_US, Math.min(...waits));
+  }
+
+  /** @param {MotionFrame} frame */
+  pushMotion(frame) {
+    if (this.#config.rung !== Rung.VOICE) this.#encoder.pushMotion(frame);
+  }
+
+  /** @param {VoicePacket} packet */
+  pushVoice(packet) {
+    this.#encoder.pushVoice(packet);
+  }
+
+  /** @param {Keyframe} keyframe */
+  pushKeyframe(keyframe) {
+    this.#encoder.pushKeyframe(keyframe);
+  }
+
+  /** @param {number | null} rung */
+  pin(rung) {
+    this.#pinned = rung;
+    this.#encoder.pushControl({ kind: "pin", rung });
+  }
+
+  /**
+   * The peer's keyframe can be shown, or never will be.
+   * @param {number} keyframeId
+   * @param {boolean} usable
+   */
+  referenceDone(keyframeId, usable) {
+    if (usable) this.#playout.addKeyframe(keyframeId);
+    else this.#decoder.refuseKeyframe(keyframeId);
+  }
+
+  /** Ask the peer for a new reference. */
+  wantKeyframe() {
+    this.#decoder.wantKeyframe();
+  }
+
+  /**
+   * A picture left the screen's queue this long after it was due.
+   * @param {number} lateUs
+   */
+  shown(lateUs) {
+    const boundedUs = Math.min(Math.max(lateUs, 0), VOICE_LAG_MAX_MS * 1000);
+    this.#lagUs += Math.floor((boundedUs - this.#lagUs) / LAG_SMOOTHING);
+  }
+
+  /** What the sending side of the page needs to know: which keyframe motion may name, and whether one is wished for. */
+  takeSenderState() {
+    return { usableKeyframeId: this.#encoder.usableKeyframeId, wish: this.#encoder.takeKeyframeWish() };
+  }
+
+  /**
+   * Say goodbye; nothing is sent after this.
+   * @param {string} reason
+   * @param {number} nowUs
+   */
+  leave(reason, nowUs) {
+    if (this.#ended) return;
+    this.#encoder.pushControl({ kind: "bye", reason });
+    this.#flush(nowUs);
+    this.#ended = true;
+  }
+
+  /** Numbers of the call so far. loss: share of this end's bundles that did not arrive, 0..1. */
+  get stats() {
+    return Object.freeze({
+      pictures: Object.freeze({ ...this.#pictures }),
+      ...this.#encoder.stats,
+      received: this.#decoder.stats,
+      late: this.#playout.late,
+      rttMs: this.#encoder.rttMs,
+      loss: this.#encoder.loss,
+      malformed: this.#malformed,
+    });
+  }
+
+  /** @param {Event} event @param {number} nowUs */
+  #take(event, nowUs) {
+    switch (event.type) {
+      case "MotionReceived":
+        this.#playout.pushMotion(event.frame, nowUs);
+        break;
+      case "VoiceReceived":
+        this.#playout.pushVoice(event.packet, nowUs);
+        this.#hooks.hear(event.packet);
+        break;
+      case "KeyframeReceived":
+        this.#hooks.keyframe(event.keyframe);
+        break;
+      case "AckReceived":
+        this.#encoder.receiveAck(event.ack, nowUs);
+        break;
+      case "ControlReceived":
+        this.#takeControl(event.message);
+        break;
+    }
+  }
+
+  /** @param {ControlMessage} message */
+  #takeControl(message) {
+    const { model, tables } = this.#hello;
+    if (message.kind === "hello" && (message.model !== model || message.tables !== tables)) {
+      this.#end(EndReason.OTHER_MODEL);
+    } else if (message.kind === "bye") this.#end(EndReason.PEER_LEFT);
+    else if (message.kind === "pin") this.#follow(message.rung);
+    else {
+      if (message.kind === "media_config") this.#playout.expectMotion(message.rung !== Rung.VOICE);
+      this.#hooks.control(message);
+    }
+  }
+
+  /**
+   * The peer wants another rung of this end. A page has two: voice alone, and motion with it.
+   * @param {number | null} pinned
+   */
+  #follow(pinned) {
+    const rung = pinned === Rung.VOICE ? Rung.VOICE : Rung.MOTION;
+    if (rung === this.#config.rung) return;
+    this.#config = { ...this.#config, rung };
+    this.#encoder.pushControl(this.#config);
+  }
+
+  /** @param {number} nowUs */
+  #play(nowUs) {
+    for (let due = this.#playout.voiceAt(nowUs); due; due = this.#playout.voiceAt(nowUs)) this.#spoken.push(due);
+    while (this.#spoken.length && this.#spoken[0].dueUs + this.#lagUs <= nowUs) {
+      this.#hooks.play(/** @type {VoiceDue} */ (this.#spoken.shift()));
+    }
+    const picture = this.#playout.pictureAt(nowUs);
+    if (picture === null) return;
+    this.#pictures[picture.state] = (this.#pictures[picture.state] ?? 0) + 1;
+    this.#hooks.show(picture);
+  }
+
+  /** @param {number} nowUs */
+  #acknowledge(nowUs) {
+    if (nowUs - this.#bundleUs > RIDE_US) {
+      for (const outgoing of this.#decoder.poll(nowUs)) this.#hooks.send(outgoing);
+      return;
+    }
+    const ack = this.#decoder.takeAck(nowUs);
+    if (ack !== null) this.#encoder.pushAck(ack, nowUs);
+  }
+
+  /**
+   * Say something harmless to a peer that says nothing, so that its transport must answer or be found dead.
+   * @param {number} nowUs
+   */
+  #probe(nowUs) {
+    this.#heardUs = nowUs;
+    this.#encoder.pushControl({ kind: "pin", rung: this.#pinned });
+  }
+
+  /** @param {number} nowUs */
+  #flush(nowUs) {
+    const before = this.#encoder.stats.bundles;
+    for (const outgoing of this.#encoder.poll(nowUs)) this.#hooks.send(outgoing);
+    if (this.#encoder.stats.bundles > before) this.#bundleUs = nowUs;
+  }
+
+  /** @param {string} reason Told to the peer. */
+  #refuse(reason) {
+    this.#encoder.pushControl({ kind: "bye", reason });
+    this.#flush(this.#heardUs);
+    this.#end(EndReason.PEER_REFUSED);
+  }
+
+  /** @param {EndReason} reason */
+  #end(reason) {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#hooks.end(reason);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * The worker that watches the camera: pictures in, motion and keyframes out; the crop is drawn for the person to see.
+ *
+ * Must not import state machines of the call. Invariant: the newest picture wins; nothing leaves the page unless a call
+ * has given a port; the camera switched off, no picture is looked at.
+ */
+
+import { nowUs } from "../call/clock.js";
+import { loadCoding } from "../call/coding.js";
+import { GALLERY_SIZE, KEYFRAME_PART_PAYLOAD_BYTES, PICTURE_SIZE_PX, PICTURE_STEP_MS } from "../call/limits.js";
+import { dequantiseMotion } from "../codec/motionCode.js";
+import { PictureState } from "../codec/due.js";
+import { KeyframeFormat } from "../codec/frames.js";
+import { openGraph, readManifest } from "../render/engine.js";
+import { KeyframeEncoder } from "./keyframeEncoder.js";
+import { KeyframeKind } from "./keyframePolicy.js";
+import { MotionEncoder } from "./motionEncoder.js";
+import { FacePipeline } from "./pipeline.js";
+import { FaceTracker } from "./tracker.js";
+
+/** @import { Keyframe, MotionFrame } from "../codec/frames.js" */
+/** @import { Picture } from "./image.js" */
+/** @import { ReferenceCode } from "./motionEncoder.js" */
+/** @import { Draft, Processed, Reference } from "./pipeline.js" */
+
+const SIDE = PICTURE_SIZE_PX;
+/** A little more than Python's sender spends: the browsers' encoders are made for speed (1 dB worse at 2048 bytes). */
+const KEYFRAME_BYTES = 2560;
+/** With shape, anchors, mask and checksums (69 to 75 bytes) the first one fits one part, one packet. */
+const FIRST_BYTES = KEYFRAME_PART_PAYLOAD_BYTES - 90;
+const KEYFRAME_IDS = 256;
+const REPORT_INTERVAL_MS = 500;
+/** Without a call the crop is shown at this pace: it costs the battery only. */
+const IDLE_STEP_MS = 120;
+
+/** A camera, and whoever wants to see what it sees. */
+class FaceWorker {
+  #coding;
+  #pipeline;
+  #coder;
+  #encoder = new KeyframeEncoder();
+  #canvas = new OffscreenCanvas(1, 1);
+  /** @type {OffscreenCanvasRenderingContext2D | null} */
+  #self = null;
+  /** @type {MessagePort | null} */
+  #call = null;
+  /** @type {MessagePort | null} */
+  #mirror = null;
+  #startUs = 0;
+  #sender = { session: 0, usableKeyframeId: /** @type {number | null} */ (null), wish: false };
+  /** @type {Map<number, {reference: Reference, keyframe: Keyframe}>} */
+  #references = new Map();
+  #mirrored = new Set();
+  #nextId = 0;
+  #building = false;
+  #requested = false;
+  #off = false;
+  #lastMs = -1;
+  #reportMs = 0;
+  #times = { total: 0, pictures: 0 };
+  #seen = { state: "waiting", faces: 0 };
+
+  /**
+   * @param {import("../call/coding.js").Coding} coding
+   * @param {FacePipeline} pipeline
+   * @param {MotionEncoder} coder
+   */
+  constructor(coding, pipeline, coder) {
+    this.#coding = coding;
+    this.#pipeline = pipeline;
+    this.#coder = coder;
+  }
+
+  /** @param {ReadableStream<VideoFrame>} readable */
+  async watch(readable) {
+    const reader = readable.getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const mediaMs = this.#gridMs();
+      if (this.#off || mediaMs - this.#lastMs < (this.#call === null ? IDLE_STEP_MS : PICTURE_STEP_MS)) {
+        next.value.close();
+        continue;
+      }
+      this.#lastMs = mediaMs;
+      const startMs = performance.now();
+      await this.#look(this.#pictureOf(next.value), mediaMs);
+      this.#report(performance.now() - startMs);
+    }
+  }
+
+  /** @param {any} message Of the page. */
+  take(message) {
+    if (message.type === "call") this.#begin(message.port, message.startUs);
+    else if (message.type === "canvas") this.#show(message.canvas);
+    else if (message.type === "off") this.#off = message.off;
+    else if (message.type === "reference") this.#requested = true;
+    else if (message.type === "mirror") {
+      this.#mirror = message.port;
+      this.#mirrored.clear();
+    }
+  }
+
+  /** @param {MessagePort | null} port @param {number} startUs */
+  #begin(port, startUs) {
+    this.#call = port;
+    this.#startUs = startUs;
+    this.#lastMs = -1;
+    if (port !== null) port.onmessage = ({ data }) => this.#follow(data);
+  }
+
+  /** @param {OffscreenCanvas} canvas */
+  #show(canvas) {
+    canvas.width = SIDE;
+    canvas.height = SIDE;
+    this.#self = canvas.getContext("2d", { alpha: false });
+  }
+
+  /** @param {{session: number, usableKeyframeId: number | null, wish: boolean}} state Of the call. */
+  #follow({ session, usableKeyframeId, wish }) {
+    if (session !== this.#sender.session) {
+      this.#references.clear();
+      this.#pipeline.restart();
+    }
+    this.#sender = { session, usableKeyframeId, wish: this.#sender.wish || wish };
+  }
+
+  /** Times on a grid of 40 ms, so that motion can be predicted. */
+  #gridMs() {
+    return Math.round((nowUs() - this.#startUs) / 1000 / PICTURE_STEP_MS) * PICTURE_STEP_MS;
+  }
+
+  /** @param {VideoFrame} frame @returns {Picture} */
+  #pictureOf(frame) {
+    const [width, height] = [frame.displayWidth, frame.displayHeight];
+    if (this.#canvas.width !== width || this.#canvas.height !== height) this.#canvas = new OffscreenCanvas(width, height);
+    const context = this.#canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+    if (context === null) throw new Error("this browser cannot draw in a worker");
+    context.drawImage(frame, 0, 0);
+    frame.close();
+    return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+  }
+
+  /** @param {Picture} picture @param {number} mediaMs */
+  async #look(picture, mediaMs) {
+    const { session, usableKeyframeId } = this.#sender;
+    const active = usableKeyframeId === null ? null : this.#references.get(usableKeyframeId)?.reference ?? null;
+    const requested = this.#takeWish();
+    const calling = this.#call !== null && session > 0;
+    const done = await this.#pipeline.process(picture, mediaMs, active, { calling, requested, free: !this.#building });
+    this.#draw(done);
+    if (done.symbols !== null && usableKeyframeId !== null) this.#send(session, mediaMs, usableKeyframeId, done.symbols);
+    if (done.draft === null || this.#building) return;
+    // The network runs here, one thing after the other; the picture is coded beside the pictures that follow.
+    const code = await this.#coder.makeReference(done.draft.view);
+    void this.#build(session, done.draft, code);
+  }
+
+  #takeWish() {
+    const newest = [...this.#references.keys()].at(-1);
+    const delivering = this.#building || (newest !== undefined && newest !== this.#sender.usableKeyframeId);
+    const requested = this.#requested || (this.#sender.wish && !delivering);
+    this.#requested = false;
+    this.#sender.wish = false;
+    return requested;
+  }
+
+  /** @param {number} session @param {number} mediaMs @param {number} keyframeId @param {Int16Array} symbols */
+  #send(session, mediaMs, keyframeId, symbols) {
+    /** @type {MotionFrame} */
+    const frame = { mediaMs, keyframeId, symbols };
+    this.#call?.postMessage({ type: "motion", session, frame });
+    if (this.#mirror === null) return;
+    if (!this.#mirrored.has(keyframeId)) {
+      this.#mirrored.add(keyframeId);
+      this.#mirror.postMessage({ type: "keyframe", keyframe: this.#references.get(keyframeId)?.keyframe });
+    }
+    const values = dequantiseMotion(symbols, this.#coding.tables);
+    const due = { mediaMs, dueUs: nowUs(), state: PictureState.FRESH, keyframeId, values, poseAgeMs: 0, voiceShare: 0 };
+    this.#mirror.postMessage({ type: "show", due });
+  }
+
+  /** @param {number} session @param {Draft} draft @param {ReferenceCode} code */
+  async #build(session, { mediaMs, crop, view, kind }, code) {
+    this.#building = true;
+    const keyframeId = this.#nextId;
+    this.#nextId = (keyframeId + 1) % KEYFRAME_IDS;
+    try {
+      const image = await this.#encoder.encode(view.rgb, kind === KeyframeKind.FIRST ? FIRST_BYTES : KEYFRAME_BYTES);
+      const { shape, anchors, mask } = code;
+      const size = { format: KeyframeFormat.AV1, widthPx: SIDE, heightPx: SIDE };
+      /** @type {Keyframe} */
+      const keyframe = { keyframeId, mediaMs, ...size, image, shape, anchors, mask };
+      if (session !== this.#sender.session) return;
+      this.#references.set(keyframeId, { reference: { crop, code }, keyframe });
+      const oldest = this.#references.keys().next();
+      if (this.#references.size > GALLERY_SIZE && !oldest.done) this.#references.delete(oldest.value);
+      this.#call?.postMessage({ type: "keyframe", session, keyframe });
+    } catch (error) {
+      postMessage({ type: "broken", message: String(error instanceof Error ? error.message : error) });
+    } finally {
+      this.#building = false;
+    }
+  }
+
+  /** @param {Processed} done */
+  #draw({ rgb, state, faces }) {
+    this.#seen = { state, faces };
+    if (this.#self === null || rgb === null) return;
+    const pixels = this.#self.createImageData(SIDE, SIDE);
+    for (let at = 0; at < SIDE * SIDE; at += 1) {
+      pixels.data[4 * at] = rgb[3 * at];
+      pixels.data[4 * at + 1] = rgb[3 * at + 1];
+      pixels.data[4 * at + 2] = rgb[3 * at + 2];
+      pixels.data[4 * at + 3] = 255;
+    }
+    this.#self.putImageData(pixels, 0, 0);
+  }
+
+  /** @param {number} computeMs */
+  #report(computeMs) {
+    this.#times = { total: this.#times.total + computeMs, pictures: this.#times.pictures + 1 };
+    const now = performance.now();
+    if (now - this.#reportMs < REPORT_INTERVAL_MS) return;
+    const { total, pictures } = this.#times;
+    postMessage({ type: "face", ...this.#seen, meanMs: total / pictures, pictures });
+    this.#times = { total: 0, pictures: 0 };
+    this.#reportMs = now;
+  }
+}
+
+/** @type {FaceWorker | null} */
+let worker = null;
+/** @type {any[]} What came before the networks were there. */
+let early = [];
+
+/** @param {ReadableStream<VideoFrame>} readable */
+async function run(readable) {
+  const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
+  const names = ["priors/face_detector.onnx", "priors/face_mesh.onnx", "priors/segmentation.onnx", "analyser/analyser.onnx"];
+  const [detector, mesh, segmentation, analyser] = await Promise.all(names.map((name) => openGraph(name, manifest)));
+  const coder = new MotionEncoder(analyser, coding);
+  const made = new FaceWorker(coding, new FacePipeline(new FaceTracker(detector, mesh), segmentation, coder), coder);
+  early.forEach((message) => made.take(message));
+  early = [];
+  worker = made;
+  await made.watch(readable);
+}
+
+self.onmessage = ({ data }) => {
+  if (data.type === "start") {
+    run(data.readable).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
+  } else if (worker === null) early.push(data);
+  else worker.take(data);
+};

@@ -1,0 +1,197 @@
+/**
+ * Picture arithmetic on interleaved RGB bytes: cuts, resizing, and turned regions, with the results of OpenCV (sender/crop.py,
+ * sender/face/roi.py).
+ *
+ * Must not import anything. Invariant: plain numbers in, plain numbers out; no canvas, whose scaling differs from
+ * browser to browser and would move every landmark.
+ */
+
+/**
+ * channels: bytes a pixel, of which the first three are red, green, blue.
+ * @typedef {Readonly<{data: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number}>} Picture
+ */
+/**
+ * A square in picture pixels; it may reach past the picture, where edges are repeated.
+ * @typedef {Readonly<{xPx: number, yPx: number, sidePx: number}>} Crop
+ */
+
+/**
+ * A square of a picture at side x side pixels, 3 bytes each; one of exactly that size is copied pixel for pixel.
+ * @param {Picture} picture
+ * @param {Crop} crop
+ * @param {number} side
+ */
+export function cut({ data, width, height, channels }, { xPx, yPx, sidePx }, side) {
+  const square = new Uint8ClampedArray(sidePx * sidePx * 3);
+  for (let y = 0; y < sidePx; y += 1) {
+    const row = Math.min(Math.max(yPx + y, 0), height - 1) * width;
+    for (let x = 0; x < sidePx; x += 1) {
+      const from = (row + Math.min(Math.max(xPx + x, 0), width - 1)) * channels;
+      const to = (y * sidePx + x) * 3;
+      square[to] = data[from];
+      square[to + 1] = data[from + 1];
+      square[to + 2] = data[from + 2];
+    }
+  }
+  return sidePx === side ? square : resized(square, sidePx, sidePx, side);
+}
+
+/**
+ * A picture (3 bytes a pixel) at side x side pixels: means over the area that each pixel covers (INTER_AREA), or, where
+ * it is smaller than that, interpolated (INTER_LINEAR).
+ * @param {Uint8Array | Uint8ClampedArray} rgb
+ * @param {number} width
+ * @param {number} height
+ * @param {number} side
+ */
+export function resized(rgb, width, height, side) {
+  if (width < side || height < side) return linearResized(rgb, width, height, side);
+  const columns = areaWeights(width, side);
+  const rows = areaWeights(height, side);
+  const wide = new Float32Array(side * height * 3);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < side; x += 1) {
+      const { start, weights } = columns[x];
+      let [red, green, blue] = [0, 0, 0];
+      for (let i = 0, at = (y * width + start) * 3; i < weights.length; i += 1, at += 3) {
+        red += weights[i] * rgb[at];
+        green += weights[i] * rgb[at + 1];
+        blue += weights[i] * rgb[at + 2];
+      }
+      const to = (y * side + x) * 3;
+      wide[to] = red;
+      wide[to + 1] = green;
+      wide[to + 2] = blue;
+    }
+  }
+  const small = new Uint8ClampedArray(side * side * 3);
+  const line = side * 3;
+  for (let y = 0; y < side; y += 1) {
+    const { start, weights } = rows[y];
+    for (let x = 0; x < line; x += 1) {
+      let sum = 0;
+      for (let i = 0; i < weights.length; i += 1) sum += weights[i] * wide[(start + i) * line + x];
+      small[y * line + x] = sum;
+    }
+  }
+  return small;
+}
+
+/**
+ * Which source pixels each target pixel covers, and how much of each.
+ * @param {number} from
+ * @param {number} to
+ */
+function areaWeights(from, to) {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, place) => {
+    const low = place * scale;
+    const high = Math.min(low + scale, from);
+    const start = Math.floor(low);
+    const end = Math.min(Math.ceil(high - 1e-9), from);
+    const weights = Array.from({ length: end - start }, (_unused, i) => {
+      const covered = Math.min(start + i + 1, high) - Math.max(start + i, low);
+      return covered / (high - low);
+    });
+    return { start, weights };
+  });
+}
+
+/**
+ * Interpolated enlarging (INTER_LINEAR): pixel centres map to pixel centres, edges are repeated.
+ * @param {Uint8Array | Uint8ClampedArray} rgb
+ * @param {number} width
+ * @param {number} height
+ * @param {number} side
+ */
+function linearResized(rgb, width, height, side) {
+  const result = new Uint8ClampedArray(side * side * 3);
+  const [stepX, stepY] = [width / side, height / side];
+  for (let y = 0; y < side; y += 1) {
+    for (let x = 0; x < side; x += 1) {
+      const to = (y * side + x) * 3;
+      sample(rgb, 3, width, height, (x + 0.5) * stepX - 0.5, (y + 0.5) * stepY - 0.5, result, to, 1, 0);
+    }
+  }
+  return result;
+}
+
+/**
+ * A region as network input, side x side x 3, each value v * scale + shift; outside the picture its edge is repeated,
+ * or there is black. matrix: (a, b, c, d, e, f), source x = a x + b y + c, y = d x + e y + f (INTER_LINEAR).
+ * @param {Picture} picture
+ * @param {readonly number[]} matrix
+ * @param {number} side
+ * @param {Readonly<{scale: number, shift: number, black?: boolean}>} range
+ */
+export function warped({ data, width, height, channels }, [a, b, c, d, e, f], side, { scale, shift, black = false }) {
+  const tensor = new Float32Array(side * side * 3);
+  for (let y = 0; y < side; y += 1) {
+    for (let x = 0; x < side; x += 1) {
+      const to = (y * side + x) * 3;
+      const [fromX, fromY] = [a * x + b * y + c, d * x + e * y + f];
+      if (black) sampleBlack(data, channels, width, height, fromX, fromY, tensor, to, scale, shift);
+      else sample(data, channels, width, height, fromX, fromY, tensor, to, scale, shift);
+    }
+  }
+  return tensor;
+}
+
+/**
+ * The colour at a place between pixels, edges repeated.
+ * @param {ArrayLike<number>} data
+ * @param {number} channels
+ * @param {number} width
+ * @param {number} height
+ * @param {number} x
+ * @param {number} y
+ * @param {{[at: number]: number}} into
+ * @param {number} to
+ * @param {number} scale
+ * @param {number} shift
+ */
+function sample(data, channels, width, height, x, y, into, to, scale, shift) {
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const [partX, partY] = [x - left, y - top];
+  const x0 = left < 0 ? 0 : left >= width ? width - 1 : left;
+  const x1 = left + 1 < 0 ? 0 : left + 1 >= width ? width - 1 : left + 1;
+  const y0 = (top < 0 ? 0 : top >= height ? height - 1 : top) * width;
+  const y1 = (top + 1 < 0 ? 0 : top + 1 >= height ? height - 1 : top + 1) * width;
+  const p00 = (y0 + x0) * channels;
+  const p01 = (y0 + x1) * channels;
+  const p10 = (y1 + x0) * channels;
+  const p11 = (y1 + x1) * channels;
+  for (let channel = 0; channel < 3; channel += 1) {
+    const above = data[p00 + channel] + (data[p01 + channel] - data[p00 + channel]) * partX;
+    const below = data[p10 + channel] + (data[p11 + channel] - data[p10 + channel]) * partX;
+    into[to + channel] = (above + (below - above) * partY) * scale + shift;
+  }
+}
+
+/**
+ * As `sample`, but black outside the picture.
+ * @param {ArrayLike<number>} data
+ * @param {number} channels
+ * @param {number} width
+ * @param {number} height
+ * @param {number} x
+ * @param {number} y
+ * @param {{[at: number]: number}} into
+ * @param {number} to
+ * @param {number} scale
+ * @param {number} shift
+ */
+function sampleBlack(data, channels, width, height, x, y, into, to, scale, shift) {
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const [partX, partY] = [x - left, y - top];
+  for (let channel = 0; channel < 3; channel += 1) {
+    let sum = 0;
+    for (let corner = 0; corner < 4; corner += 1) {
+      const [column, row] = [left + (corner & 1), top + (corner >> 1)];
+      if (column < 0 || row < 0 || column >= width || row >= height) continue;
+      const weight = (corner & 1 ? partX : 1 - partX) * (corner >> 1 ? partY : 1 - partY);
+      sum += weight * data[(row * width + column) * channels + channel];
+    }
+    into[to + channel] = sum * scale + shift;
+  }
+}

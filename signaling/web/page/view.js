@@ -1,0 +1,104 @@
+/**
+ * The page's elements, and what is written into them.
+ *
+ * Must not know calls. Invariant: text reaches the page through `textContent` and `value` only, whoever wrote it.
+ */
+
+import { sparkline } from "./meter.js";
+
+/**
+ * The element with this id, which index.html has.
+ * @template {HTMLElement | SVGElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no #${id}`);
+  return /** @type {any} */ (found);
+}
+
+/** @param {string} text */
+export function say(text) {
+  byId("status").textContent = text;
+}
+
+/** @param {string} text Empty: nothing is wrong any more. */
+export function warn(text) {
+  const alert = byId("alert");
+  alert.hidden = !text;
+  alert.textContent = text;
+}
+
+/** @param {"lobby" | "call" | "ended"} name Which part of the page is shown. */
+export function show(name) {
+  for (const id of ["lobby", "call", "ended"]) byId(id).hidden = id !== name;
+}
+
+/** @param {string} text What is said on the picture; empty: nothing. */
+export function hold(text) {
+  const note = byId("hold");
+  note.hidden = !text;
+  if (note.textContent !== text) note.textContent = text;
+}
+
+/**
+ * A new canvas in place of whatever `holder` showed: one that a worker took cannot be taken again.
+ * @param {HTMLElement} holder
+ * @param {string} label
+ */
+export function freshCanvas(holder, label) {
+  holder.querySelector("canvas")?.remove();
+  const canvas = document.createElement("canvas");
+  canvas.width = 256;
+  canvas.height = 256;
+  canvas.setAttribute("aria-label", label);
+  holder.prepend(canvas);
+  return canvas;
+}
+
+/**
+ * Numbers of the meter; what is missing stays a dash.
+ * @param {Readonly<Record<string, string | null>>} values By id.
+ * @param {readonly number[]} history
+ */
+export function meter(values, history) {
+  for (const [id, value] of Object.entries(values)) {
+    const element = byId(id);
+    const text = value ?? "–";
+    if (element.textContent !== text) element.textContent = text;
+  }
+  const spark = byId("spark");
+  spark.firstElementChild?.setAttribute("points", sparkline(history, 240, 40));
+}
+
+/**
+ * The choices of a list of devices.
+ * @param {HTMLSelectElement} select
+ * @param {readonly MediaDeviceInfo[]} devices
+ * @param {string} none What to call no device.
+ */
+export function choices(select, devices, none) {
+  const kept = select.value;
+  const options = devices.map(({ deviceId, label }, i) => option(deviceId, label || `device ${i + 1}`));
+  select.replaceChildren(...options, option("none", none));
+  if (options.some(({ value }) => value === kept)) select.value = kept;
+}
+
+/** @param {string} value @param {string} text */
+function option(value, text) {
+  const element = document.createElement("option");
+  element.value = value;
+  element.textContent = text;
+  return element;
+}
+
+/**
+ * Flip a button that is pressed or not; returns whether it is now.
+ * @param {HTMLElement} button
+ */
+export function toggled(button) {
+  const pressed = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(pressed));
+  return pressed;
+}

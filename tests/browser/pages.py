@@ -1,0 +1,102 @@
+"""A page as a test sees it: its buttons, its words, its picture and its sound."""
+
+import base64
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+POLL_S = 0.2
+LISTENING = """
+// What a page sends to its loudspeaker can be measured: window.loudness() is its level at this moment, 0..1.
+(() => {
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target, ...rest) {
+    if (target instanceof AudioDestinationNode) {
+      const ear = new AnalyserNode(target.context, { fftSize: 2048 });
+      connect.call(this, ear);
+      const heard = new Float32Array(2048);
+      window.loudness = () => {
+        ear.getFloatTimeDomainData(heard);
+        return Math.sqrt(heard.reduce((sum, value) => sum + value * value, 0) / heard.length);
+      };
+    }
+    return connect.call(this, target, ...rest);
+  };
+  // The longest task of the main thread.
+  window.longest = 0;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
+  }).observe({ type: "longtask" });
+})();
+"""
+_PICTURE = """() => {
+  const shown = document.querySelector("#remote canvas");
+  const copy = document.createElement("canvas");
+  copy.width = copy.height = 256;
+  copy.getContext("2d").drawImage(shown, 0, 0, 256, 256);
+  return copy.toDataURL("image/png");
+}"""
+
+
+class Guest:
+    """One page in a profile of its own."""
+
+    def __init__(self, context: Any, page: Any) -> None:
+        self.context, self.page = context, page
+        self.troubles: list[str] = []
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("console", self._note)
+
+    def _note(self, message: Any) -> None:
+        # The page's own tokens are asked for by POST, and a refusal is an answer, not a trouble.
+        refused = "the server responded with a status of 403" in message.text
+        if message.type in ("error", "warning") and not refused:
+            self.troubles.append(f"{message.type}: {message.text}")
+
+    @property
+    def status(self) -> str:
+        return str(self.page.inner_text("#status"))
+
+    @property
+    def alert(self) -> str:
+        return str(self.page.inner_text("#alert"))
+
+    def number(self, name: str) -> float:
+        """A number of the meter, NaN while there is none."""
+        first = self.page.inner_text(f"#{name}").split()[0]
+        return float("nan") if first == "\u2013" else float(first)
+
+    def join(self, devices: bool = True) -> None:
+        if devices:
+            self.page.click("#allow")
+            self.wait(lambda: "Your camera" in self.page.inner_text("#preview-note"))
+            self.page.wait_for_timeout(500)
+        self.page.click("#join")
+
+    def says(self, words: str, within_s: float = 60) -> None:
+        self.wait(lambda: words in self.status, within_s, words)
+
+    def wait(self, true: Callable[[], bool], within_s: float = 60, what: str = "") -> float:
+        """Seconds until it is true; fails with the page's words when it does not become so."""
+        start_s = time.monotonic()
+        while not true():
+            passed_s = time.monotonic() - start_s
+            broken = "Something in this page failed" in self.status and "failed" not in what
+            assert not broken, f"the page failed: {self.alert}"
+            assert passed_s < within_s, f"{what!r} did not come: {self.status!r} {self.alert!r}"
+            self.page.wait_for_timeout(1000 * POLL_S)
+        return time.monotonic() - start_s
+
+    def picture(self) -> NDArray[np.uint8]:
+        """What the remote canvas shows, uint8 (256, 256, 3)."""
+        url = self.page.evaluate(_PICTURE)
+        with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def loudness(self) -> float:
+        return float(self.page.evaluate("window.loudness ? window.loudness() : 0"))

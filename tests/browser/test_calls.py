@@ -1,0 +1,123 @@
+"""Calls of the page: with Python's sender, with Python's receiver, with another page, and what ends them."""
+
+import math
+import os
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+
+from shared.signaling_messages import Role
+from tests.browser.conftest import Open
+from tests.browser.likeness import follows
+from tests.browser.media import source_pictures
+from tests.browser.service import Service
+
+CALL_S = 60
+PICTURES = 12
+LIKE_DB, MOVES_DB = 19.0, 0.3
+"""What the shipped weights reach in any case: a face that is not this one is below 14 dB."""
+TASK_MAX_MS = 150
+"""No task of the page's own thread may hold its buttons up; the aim is 50 ms on a machine that is not shared."""
+
+
+def test_the_face_of_a_python_sender_appears_moves_and_speaks(
+    service: Service, visit: Open, tmp_path: Path
+) -> None:
+    guest = visit(service.link("see", Role.RECEIVER))
+    guest.join(devices=False)
+    guest.says("Waiting for the other person")
+    sender = service.sender("see", CALL_S)
+    guest.says("Connected")
+    guest.wait(lambda: guest.number("fps") > 0, what="a picture")
+    guest.page.evaluate(
+        "window.longest = 0"
+    )  # of the call itself: to look at pictures takes this thread long
+    guest.page.wait_for_timeout(3000)
+    longest_ms = guest.page.evaluate("window.longest")
+    shown, loud = [], []
+    for _ in range(PICTURES):
+        shown.append(guest.picture())
+        loud.append(guest.loudness())
+        guest.page.wait_for_timeout(500)
+    like_db, moves_db = follows(source_pictures(), shown)
+    print(
+        f"\nlike the source {like_db:.1f} dB, moving with it {moves_db:.2f} dB, {guest.number('fps'):g} pictures/s"
+    )
+    print(f"network: {guest.page.inner_text('#network')}, longest task {longest_ms:.0f} ms")
+    assert like_db > LIKE_DB and moves_db > MOVES_DB
+    assert max(loud) > 0.01, "the voice is heard"
+    assert 8 < guest.number("down") < 30 and guest.number("loss") == 0
+    assert longest_ms < TASK_MAX_MS
+    guest.page.screenshot(path=os.environ.get("FACEWIRE_PAGE_PNG", tmp_path / "page.png"))
+    sender.terminate()
+    guest.says("hung up")
+
+
+def test_a_python_receiver_sees_the_camera_of_the_page(service: Service, visit: Open, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    receiver = service.receiver("show", film, CALL_S)
+    guest = visit(service.link("show", Role.SENDER))
+    guest.join()
+    guest.says("Connected")
+    guest.page.wait_for_timeout(2000)
+    sent = [guest.number("up") for _ in range(5) if guest.page.wait_for_timeout(1000) is None]
+    print(f"\nsent {np.nanmean(sent):.1f} kbit/s, {guest.page.inner_text('#face-ms')} a picture")
+    guest.page.click("#hang-up")
+    guest.says("You left the call")
+    receiver.wait(30)
+    with av.open(str(film)) as clip:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+    with av.open(str(film)) as clip:
+        voice = np.concatenate([frame.to_ndarray().ravel() for frame in clip.decode(audio=0)])
+    shown = pictures[len(pictures) // 3 :: max(1, len(pictures) // 30)]
+    sharp = float(np.mean([np.abs(np.diff(picture.astype(int), axis=0)).mean() for picture in shown[-5:]]))
+    moved = float(np.abs(shown[-1].astype(int) - shown[0].astype(int)).mean())
+    print(f"detail {sharp:.1f}, movement {moved:.1f} levels")
+    assert sharp > 1.5, "a face, not the waiting card"
+    assert moved > 0.3, "it moves"
+    assert np.sqrt(np.mean(voice.astype(np.float64) ** 2)) > 0.003 * np.abs(voice).max() > 0
+    assert np.nanmax(sent) < 40
+
+
+def test_two_pages_call_each_other_by_link_and_a_third_is_turned_away(service: Service, visit: Open) -> None:
+    first = visit(service.page)
+    first.page.click("#allow")
+    first.page.wait_for_timeout(500)
+    first.page.click("#start")
+    first.says("Waiting for the other person")
+    link = first.page.input_value("#link")
+    assert link.startswith(f"{service.page}#") and "?" not in link
+    second = visit(link)
+    second.join()
+    start_s = time.monotonic()
+    for guest in (first, second):
+        guest.says("Connected")
+    print(f"\nconnected {time.monotonic() - start_s:.1f} s after joining")
+    for guest in (first, second):
+        guest.wait(lambda guest=guest: guest.picture().std() > 30, what="a face")  # type: ignore[misc]
+    guest.wait(lambda: not math.isnan(first.number("down")))
+    assert first.number("down") < 60
+    third = visit(link)
+    third.join(devices=False)
+    third.says("used already")
+    first.page.click("#mute")
+    assert first.page.get_attribute("#mute", "aria-pressed") == "true"
+    second.page.click("#hang-up")
+    second.says("You left the call")
+    first.says("hung up")
+    assert first.page.is_visible("#again")
+
+
+def test_who_was_cut_off_joins_again_by_itself(service: Service, visit: Open) -> None:
+    stays, goes = visit(service.link("again")), visit(service.link("again"))
+    for guest in (stays, goes):
+        guest.join(devices=False)
+    for guest in (stays, goes):
+        guest.says("Connected")
+    goes.page.reload()
+    goes.says("Ready")
+    goes.join(devices=False)
+    for guest in (goes, stays):
+        guest.says("Connected")
