@@ -24,7 +24,16 @@ from receiver.sinks.open import SinkSet
 from receiver.stats import CallStats
 from receiver.voice_features import VoiceFeatures
 from shared.coding.identity import coding_identity
-from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, Pin, pack_control
+from shared.control import (
+    FEATURE_VIDEO,
+    Bye,
+    ControlMessage,
+    Disclosure,
+    Hello,
+    MediaConfig,
+    Pin,
+    pack_control,
+)
 from shared.core.decoder import Decoder
 from shared.core.events import (
     ControlReceived,
@@ -71,7 +80,7 @@ class ReceiverSession:
         self.decoder = Decoder()
         self._transport, self._sinks, self._seconds = transport, sinks, seconds
         self._on_report, self._now_us = on_report, now_us
-        self._hello = Hello(PROTOCOL_VERSION, model, coding_identity())
+        self._hello = Hello(PROTOCOL_VERSION, model, coding_identity(), (FEATURE_VIDEO,))
         self._player = Player(
             worker,
             sinks,

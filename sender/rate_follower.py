@@ -15,7 +15,7 @@ from shared.control import FEATURE_VIDEO, Hello, MediaConfig
 from shared.core.bundler import longest_packet_ms
 from shared.core.encoder import Encoder
 from shared.core.ladder import Ladder, LadderConfig, Plan
-from shared.core.rate_control import START_KBPS, LinkState, RateControl
+from shared.core.rate_control import RATE_MAX_KBPS, START_KBPS, LinkState, RateControl
 from shared.frames import Rung, VideoKind
 
 PACING: Final = 2.5
@@ -29,6 +29,8 @@ PICTURE_QUEUE_MS: Final = 60
 be sure of a queue."""
 TELL_AFTER_MS: Final = 2000
 RTT_UNKNOWN_MS: Final = 100.0
+KEYFRAME_LEAST_KBPS: Final = 6.0
+"""A keyframe gets at least this on a link that has nothing to spare: 2 KB in 3 s."""
 
 
 class RateFollower:
@@ -64,6 +66,11 @@ class RateFollower:
         """The encoder took an acknowledgement in."""
         rtt_ms = RTT_UNKNOWN_MS if self._encoder.rtt_ms is None else self._encoder.rtt_ms
         self._rate.feedback(self._encoder.take_arrivals(), self._encoder.loss, rtt_ms, now_us)
+        if self.link.limited:
+            spare_kbps = self.link.estimate_kbps - self.plan.wire_kbps()
+            self._encoder.pace_keyframes(max(KEYFRAME_LEAST_KBPS, spare_kbps))
+        else:
+            self._encoder.pace_keyframes(RATE_MAX_KBPS)
 
     def update(self, now_us: int) -> Plan | None:
         """The new plan if anything changed, already followed by the encoder; None: all stays as it is."""

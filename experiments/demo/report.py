@@ -224,7 +224,9 @@ def _payload(sender: SenderStats) -> PayloadKbps:
 
 
 def _frames(sender: SenderStats, receiver: ReceiverStats) -> Frames:
-    shown = receiver.pictures
+    """What is shown after the last capture is the last picture once more, and not counted."""
+    last_ms = sender.pictures[-1].media_ms if sender.pictures else 0
+    shown = [picture for picture in receiver.pictures if picture.media_ms <= last_ms]
     span_s = (shown[-1].shown_us - shown[0].shown_us) / 1e6 if len(shown) > 1 else 0.0
     concealed = sum(picture.state in MADE_UP for picture in shown)
     fps = (len(shown) - 1) / span_s if span_s > 0 else 0.0

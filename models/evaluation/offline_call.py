@@ -21,7 +21,7 @@ from sender.face.tracker import FaceModels, FaceTracker
 from sender.keyframe_image import encode_keyframe_image
 from sender.motion_encoder import MotionEncoder, ReferenceCode, normalised
 from sender.video_encoder import KBPS_MAX, KBPS_MIN, VideoEncoder
-from shared.coding.motion_code import decode_motion, encode_motion
+from shared.coding.motion_code import decode_motion, encode_motion, frame_distance
 from shared.core.bundler import runs
 from shared.errors import UserError
 from shared.frames import Keyframe, KeyframeFormat, MotionFrame, VideoKind, VideoUnit, VoicePacket
@@ -153,7 +153,7 @@ def through_bundles(motion: Sequence[MotionFrame]) -> tuple[tuple[MotionFrame, .
             base = known if known is not None and known.keyframe_id == run[0].keyframe_id else None
             data = encode_motion(run, base)
             size += len(data)
-            distance = 1 if base is None else max(1, (run[0].media_ms - base.media_ms) // FRAME_MS)
+            distance = 1 if base is None else frame_distance(base.media_ms, run[0].media_ms)
             symbols = decode_motion(data, len(run), None if base is None else base.symbols, distance)
             decoded += [
                 MotionFrame(frame.media_ms, frame.keyframe_id, row)

@@ -10,7 +10,7 @@ from typing import Any
 
 MEASURES = (("psnr_y_db", 1), ("ssim_y", 3), ("ms_ssim", 3), ("vgg", 3), ("landmark_px", 2), ("mouth_px", 2),
             ("eye_px", 2), ("sharp_ratio", 2), ("flicker", 2))  # fmt: skip
-ARMS = ("rebuilt", "mesh_warp", "frozen", "av1_4", "av1_8", "av1_12")
+ARMS = ("rebuilt", "held_mouth", "mesh_warp", "frozen", "av1_4", "av1_8", "av1_12")
 PER_CLIP = (("psnr_y_db", 1), ("vgg", 3), ("landmark_px", 2), ("mouth_px", 2))
 
 
@@ -27,7 +27,7 @@ def means(result: dict[str, Any]) -> str:
     for arm in (arm for arm in ARMS if arm in mean):
         rate = (
             mean["payload_kbps"]["motion"]
-            if arm in ("rebuilt", "mesh_warp")
+            if arm in ("rebuilt", "held_mouth", "mesh_warp")
             else mean[arm].get("payload_kbps", 0.0)
         )
         rows.append(

@@ -17,7 +17,7 @@ from models.export.manifest import write_manifest
 from models.export.onnx_files import export_graph, shared_graphs, size_graphs
 from models.export.quantise import quantise
 from models.networks.codec import Codec
-from models.training.checkpoint import load_codec
+from models.training.checkpoint import load_checkpoint, load_codec
 from models.training.dataset import open_cache
 from models.weights import WEIGHTS_DIR
 from shared.errors import UserError
@@ -49,6 +49,10 @@ def _export(options: argparse.Namespace) -> None:
     if options.checkpoint is None:
         raise UserError("Say which checkpoint to export: --checkpoint OUT/checkpoint.pt")
     codec = load_codec(options.checkpoint)
+    if parts := load_checkpoint(options.checkpoint)["settings"].get("without"):
+        raise UserError(
+            f"{options.checkpoint} was trained without {', '.join(parts)}, for an ablation: it is no codec to call with."
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     try:
         with TemporaryDirectory(dir=options.out, prefix="export-") as folder:

@@ -1,6 +1,7 @@
 """The networks as the graphs a receiver or sender loads: analyser, encode_reference, render, voice.
 
-Wrappers turn named tuples into flat, named inputs and outputs; the names are the interface of the backends.
+Wrappers turn named tuples into flat, named inputs and outputs; the names are the interface of the backends, which hand every output
+of encode_reference that render asks for on to it. Invariant: what depends on the keyframe alone is computed once a keyframe.
 """
 
 from typing import Final
@@ -10,13 +11,14 @@ from torch import Tensor, nn
 
 from models.networks.codec import Analyser
 from models.networks.dense_motion import Driving
+from models.networks.layers import resize
 from models.networks.reference import ReferenceFeatures
 from models.networks.renderer import Renderer
-from models.networks.sizes import CODES, IDENTITY, KEYPOINTS, REFERENCE_MOTION, VOICE
+from models.networks.sizes import CODES, FLOW_SIDE, IDENTITY, KEYPOINTS, REFERENCE_MOTION, VOICE
 from models.networks.voice import COLUMNS, MELS, VoiceEncoder
 
-FEATURES: Final = ("feat_picture", "feat_128", "feat_64", "feat_32", "feat_motion", "identity")
-"""Outputs of encode_reference and inputs of render, in the order of ReferenceFeatures."""
+FEATURES: Final = ("feat_picture", "feat_128", "feat_64", "feat_32", "feat_motion", "identity", "feat_small")
+"""Outputs of encode_reference and inputs of render: ReferenceFeatures in its order, and the picture as dense motion sees it."""
 DRIVING: Final = (
     "reference_points", "driving_points", "reference_keypoints", "driving_keypoints", "codes", "reference_codes",
     "voice", "voice_present", "thumbnail", "thumbnail_present",
@@ -42,6 +44,11 @@ class AnalyserGraph(nn.Module):
         return torch.rand(1, 3, 256, 256), _mesh(), torch.ones(1, 1, 64, 64)
 
 
+def render_features(reference: ReferenceFeatures) -> tuple[Tensor, ...]:
+    """Return FEATURES of a reference."""
+    return (*reference, resize(reference.picture, FLOW_SIDE))
+
+
 class ReferenceGraph(nn.Module):
     """image (1, 3, 256, 256), mask (1, 1, 32, 32) -> FEATURES."""
 
@@ -53,7 +60,7 @@ class ReferenceGraph(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Return the keyframe's features."""
-        return tuple(self.renderer.encode_reference(image, mask))
+        return render_features(self.renderer.encode_reference(image, mask))
 
     def example(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
@@ -71,8 +78,11 @@ class RenderGraph(nn.Module):
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the picture."""
-        reference = ReferenceFeatures(*tensors[: len(FEATURES)])
-        return self.renderer.render(reference, Driving(*tensors[len(FEATURES) :]))
+        *features, small = tensors[: len(FEATURES)]
+        reference, driving = ReferenceFeatures(*features), Driving(*tensors[len(FEATURES) :])
+        # Dense motion makes the picture small first, which leaves one alone that is.
+        motion = self.renderer.dense_motion(small, reference.motion, driving)
+        return self.renderer.generator(reference, motion, driving)
 
     def example(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
@@ -81,7 +91,8 @@ class RenderGraph(nn.Module):
         sides = (side, 128, 64, 32, 64)
         features = [torch.rand(1, c, s, s) for c, s in zip(channels, sides, strict=True)]
         keypoints, codes = torch.rand(1, KEYPOINTS, 2), torch.zeros(1, CODES)
-        return (*features, torch.zeros(1, IDENTITY), _mesh(), _mesh(), keypoints, keypoints, codes, codes,
+        reference = ReferenceFeatures(*features, torch.zeros(1, IDENTITY))
+        return (*render_features(reference), _mesh(), _mesh(), keypoints, keypoints, codes, codes,
                 torch.zeros(1, VOICE), torch.zeros(1, 1), torch.zeros(1, 3, 64, 64), torch.zeros(1, 1))  # fmt: skip
 
 

@@ -61,7 +61,9 @@ def detail(rebuilt: Tensor, original: Tensor) -> Tensor:
 
 
 def _local_energy(picture: Tensor) -> Tensor:
-    grey = (picture.float() * picture.new_tensor(LUMA, dtype=torch.float32)[:, None, None]).sum(1, keepdim=True)
+    grey = (picture.float() * picture.new_tensor(LUMA, dtype=torch.float32)[:, None, None]).sum(
+        1, keepdim=True
+    )
     rows = grey[:, :, 1:-1, :-2] + grey[:, :, 1:-1, 2:] - 2 * grey[:, :, 1:-1, 1:-1]
     columns = grey[:, :, :-2, 1:-1] + grey[:, :, 2:, 1:-1] - 2 * grey[:, :, 1:-1, 1:-1]
     squared = F.avg_pool2d((rows + columns) ** 2, DETAIL_WINDOW, DETAIL_WINDOW // 2)

@@ -24,12 +24,14 @@ from models.training.adversary import Adversary, wants_adversary
 from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict, start_from
 from models.training.clock import StageClock
 from models.training.dataset import open_cache, open_stills
+from models.training.leave_out import leave_out
 from models.training.loader import prefetched
 from models.training.report import Reporter, append_row
 from models.training.samples import Sampler
 from models.training.settings import Settings, read_settings
 from models.training.step import Step, repeat, to_tensors
 from models.training.validation import Validation
+from models.training.voice_branch import load_voice
 from shared.errors import UserError
 
 CHECKPOINT_S = 120
@@ -183,7 +185,7 @@ class Run:
             self.reporter.losses(step, seconds, elapsed, values)
 
     def _validate(self) -> None:
-        codec = Codec(self.settings.size).to(self.device)
+        codec = leave_out(Codec(self.settings.size), self.settings.without).to(self.device)
         codec.load_state_dict(self.average)
         scores = self.validation.run(codec.eval(), self.progress.step)
         self.reporter.say("validation | " + " ".join(f"{name} {value:.3f}" for name, value in scores.items()))
@@ -228,7 +230,9 @@ def _initial_codec(settings: Settings) -> Codec:
         codec.analyser.load_state_dict(source.analyser.state_dict())
         codec.voice.load_state_dict(source.voice.state_dict())
         codec.analyser.requires_grad_(False)
-    return codec
+    if settings.voice_from:
+        codec.voice.load_state_dict(load_voice(Path(settings.voice_from)))
+    return leave_out(codec, settings.without)
 
 
 def _load_vgg(path: Path, device: torch.device) -> Vgg19 | None:

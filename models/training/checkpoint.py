@@ -74,7 +74,9 @@ def start_from(codec: Codec, path: Path) -> list[str]:
         name: value for name, value in found.items() if name in wanted and value.shape == wanted[name].shape
     }
     if not fitting:
-        raise UserError(f"Nothing in the checkpoint {path} fits this size. Set start_from to a run of the same size.")
+        raise UserError(
+            f"Nothing in the checkpoint {path} fits this size. Set start_from to a run of the same size."
+        )
     codec.load_state_dict(fitting, strict=False)
     return sorted(set(wanted) - set(fitting))
 

@@ -34,7 +34,10 @@ from shared.errors import UserError
 
 CLOSED: Final = -1e4
 """A logit that means never, also in bfloat16."""
-SEEN_THROUGH_BASE: Final = (slice(0, REFERENCE_MOTION + 3), slice(REFERENCE_MOTION + 10, REFERENCE_MOTION + 13))
+SEEN_THROUGH_BASE: Final = (
+    slice(0, REFERENCE_MOTION + 3),
+    slice(REFERENCE_MOTION + 10, REFERENCE_MOTION + 13),
+)
 """Channels of the dense motion's input that the base flow made: the reference warped by it; flow and nearness."""
 BLEND_LOGITS: Final = slice(12, 16)
 """Channels of the generator's head before PixelShuffle."""

@@ -36,7 +36,9 @@ class Settings:
     frames for each of them. crop_px: side of the part on which features are compared. *_drop: share of samples without that
     input. far_share: share of samples that draw far poses on purpose. stills_share: share of samples made of portraits.
     adversarial_from_step: when the adversarial losses begin, if they have weight. detector_from: checkpoint whose frozen
-    detector to use (the detector *is* the bitstream). teacher: checkpoint to distil from."""
+    detector to use (the detector *is* the bitstream). voice_from: file of `models.training.voice_branch`, or a checkpoint,
+    whose voice branch to use; it comes last, so it wins over that of start_from and detector_from. teacher: checkpoint to
+    distil from. without: parts to leave out, for ablations (models/training/leave_out.py)."""
 
     size: str = "lite"
     seed: int = 0
@@ -55,7 +57,9 @@ class Settings:
     adversarial_from_step: int = 0
     detector_from: str = ""
     start_from: str = ""
+    voice_from: str = ""
     teacher: str = ""
+    without: tuple[str, ...] = ()
     losses: LossWeights = field(default_factory=LossWeights)
 
 
@@ -71,6 +75,9 @@ def read_settings(path: Path | None) -> Settings:
         raise UserError(
             f"The settings {path} are not names with values. See models/training/runs/lite.yaml for an example."
         )
+    if not isinstance(differences.get("without", []), list):
+        raise UserError(f"{path} sets without to something that is no list. Write without: [mesh, blend].")
+    differences["without"] = tuple(differences.get("without", []))
     losses = _replace(LossWeights(), differences.pop("losses", {}), path)
     return replace(_replace(Settings(), differences, path), losses=losses)
 

@@ -72,8 +72,11 @@ class Step:
         self, settings: Settings, vgg: perceptual.Vgg19 | None, teacher: Codec | None = None,
         adversary: Adversary | None = None, clock: StageClock | None = None,
     ) -> None:  # fmt: skip
-        self._settings, self._vgg, self._teacher = settings, vgg, teacher
+        weights = settings.losses
+        self._settings, self._teacher = settings, teacher
+        self._vgg = vgg if weights.perceptual > 0 or weights.feature > 0 else None
         self._adversary, self._clock = adversary, clock or StageClock()
+        self._anchored = not {"mesh", "base_flow"} & set(settings.without)
 
     def __call__(self, codec: Codec, data: dict[str, Tensor], number: int) -> Rebuilt:
         """Return picture and losses of batch `number` (which seeds the noise)."""
@@ -163,7 +166,8 @@ class Step:
     def _motion_losses(self, codec: Codec, flat: dict[str, Tensor], analysis: Analysis, flow: Tensor, driving: Driving,
                        generator: torch.Generator) -> dict[str, Tensor]:  # fmt: skip
         base, _ = base_flow(driving.reference_points, driving.driving_points)
-        losses = {"flow_smooth": motion_losses.flow_smoothness(flow, base)}
+        # A flow that is left without the mesh must not learn it from what counts as smooth.
+        losses = {"flow_smooth": motion_losses.flow_smoothness(flow, base * float(self._anchored))}
         if any(parameter.requires_grad for parameter in codec.analyser.parameters()):
             small = resize(flat["target"], DETECTOR_SIDE)
             losses["equivariance"] = motion_losses.equivariance(

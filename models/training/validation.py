@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.losses import perceptual
+from models.losses import perceptual, picture
 from models.networks.codec import ANCHOR_KEYPOINT_STEP, CODE_STEP, KEYPOINT_STEP, Codec
 from models.networks.dense_motion import Driving
 from models.networks.layers import warp
-from models.networks.mesh_maps import base_flow
+from models.networks.mesh_maps import base_flow, region_maps
 from models.training.dataset import CachedClip
 from models.training.samples import Augmentation, driving_arrays, reference_arrays, voice_window
 
@@ -30,7 +30,10 @@ class Validation:
 
     @torch.no_grad()
     def run(self, codec: Codec, step: int) -> dict[str, float]:
-        """Return mean scores; writes OUT/grid_STEP.png: keyframe, original, rebuilt, mesh warp."""
+        """Return mean scores, `psnr` in dB, `mouth` and `eyes` as mean difference there in levels, `vgg` where there are weights.
+
+        Writes OUT/grid_STEP.png: keyframe, original, rebuilt, mesh warp.
+        """
         scores: dict[str, list[float]] = {}
         rows = []
         for clip in self._clips:
@@ -38,7 +41,7 @@ class Validation:
                 codec, clip, np.linspace(1, len(clip.frames) - 1, FRAMES_PER_CLIP).astype(int)
             )
             for arm in ("rebuilt", "warp", "frozen"):
-                self._score(scores, arm, pictures[arm], pictures["target"])
+                self._score(scores, arm, pictures[arm], pictures)
             rows.append(
                 torch.cat([pictures[name][-1] for name in ("frozen", "target", "rebuilt", "warp")], dim=2)
             )
@@ -46,12 +49,20 @@ class Validation:
             self._save_grid(rows, step)
         return {name: float(np.mean(values)) for name, values in scores.items()}
 
-    def _score(self, scores: dict[str, list[float]], arm: str, shown: Tensor, target: Tensor) -> None:
+    def _score(
+        self, scores: dict[str, list[float]], arm: str, shown: Tensor, pictures: dict[str, Tensor]
+    ) -> None:
+        target, regions = pictures["target"], region_maps(pictures["points"], shown.shape[-1])
         error = ((shown - target) ** 2).mean(dim=(1, 2, 3))
-        scores.setdefault(f"{arm}_psnr", []).append(float((-10 * torch.log10(error)).mean()))
+        found = {
+            "psnr": -10 * torch.log10(error),
+            "mouth": 255 * picture.regional(shown, target, regions[:, :1]),
+            "eyes": 255 * picture.regional(shown, target, regions[:, 1:]),
+        }
         if self._vgg is not None:
-            value = perceptual.measure(self._vgg(shown), self._vgg(target)).mean()
-            scores.setdefault(f"{arm}_vgg", []).append(float(value))
+            found["vgg"] = perceptual.measure(self._vgg(shown), self._vgg(target))
+        for name, values in found.items():
+            scores.setdefault(f"{arm}_{name}", []).append(float(values.mean()))
 
     def _save_grid(self, rows: list[Tensor], step: int) -> None:
         chosen = rows[:: max(1, len(rows) // GRID_ROWS)][:GRID_ROWS]
@@ -63,7 +74,10 @@ class Validation:
 
 
 def rebuild_clip(codec: Codec, clip: CachedClip, indices: np.ndarray) -> dict[str, Tensor]:
-    """Return target, rebuilt, warp and frozen pictures (n, 3, 256, 256) of a clip's frames, as the wire would carry them."""
+    """Return target, rebuilt, warp and frozen pictures (n, 3, 256, 256) of a clip's frames, as the wire would carry them.
+
+    points: the frames' meshes as tracked, (n, 468, 2).
+    """
     device = next(codec.parameters()).device
     plain = Augmentation()
     source = reference_arrays(clip, 0, plain)
@@ -88,6 +102,7 @@ def rebuild_clip(codec: Codec, clip: CachedClip, indices: np.ndarray) -> dict[st
         "rebuilt": codec.renderer.render(repeated, driving),
         "warp": warp(image, flow),
         "frozen": image,
+        "points": drive["true_points"],
     }
 
 

@@ -2,12 +2,15 @@
 
     python -m models.training.voice_branch --cache DIR --out FILE.pt [--minutes N]
 
+and then `voice_from: FILE.pt` in the settings of a training run.
+
 The target is a clip's expression minus its mean over the clip, so that the branch learns how lips move, not how a face
 looks; the error is measured where it is seen: on the lips, in pixels, their common shift removed. Prints the error on the
 validation people beside that of a mouth held still.
 """
 
 import argparse
+import pickle
 import time
 from pathlib import Path
 
@@ -116,6 +119,31 @@ def scores(encoder: VoiceEncoder, mel: Tensor, target: Tensor) -> dict[str, floa
         "voice": float(lip_error_px(predicted, target, rows)),
         "held": float(lip_error_px(target * 0, target, rows)),
     }
+
+
+def load_voice(path: Path) -> dict[str, Tensor]:
+    """Return the voice branch's weights of a file made here, or of a training checkpoint (its moving average).
+
+    Raises UserError when the file is missing, damaged, or holds no voice branch of this version.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        found = {
+            name.removeprefix("voice."): value
+            for name, value in state.get("average", state).items()
+            if name.startswith("voice.") or "average" not in state
+        }
+        VoiceEncoder().load_state_dict(found)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no voice branch {path}. Train one with `python -m models.training.voice_branch`."
+        ) from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError,
+            AttributeError) as error:  # fmt: skip  # bytes that are no pickle fail in all these ways
+        raise UserError(
+            f"The file {path} is damaged or holds no voice branch of this version ({type(error).__name__}). Train it anew."
+        ) from error
+    return found
 
 
 def main() -> None:

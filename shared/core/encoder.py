@@ -120,6 +120,10 @@ class Encoder:
             max(1.0, pace_kbps),
         )
 
+    def pace_keyframes(self, kbps: float) -> None:
+        """Send keyframe parts at this rate, never faster than the configuration allows. kbps: at least 1."""
+        self._keyframes.pace(min(max(1.0, kbps), self.config.keyframe_kbps))
+
     # --- what goes in ------------------------------------------------------------------------------------------------
 
     def push_motion(self, frame: MotionFrame) -> None:

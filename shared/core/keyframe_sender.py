@@ -6,16 +6,24 @@ receiver asks for; a keyframe counts as usable only when the receiver says that 
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Final
 from zlib import crc32
 
 from shared.limits import (
     GALLERY_SIZE,
+    KEYFRAME_MAX_PARTS,
     KEYFRAME_PART_PAYLOAD_BYTES,
     KEYFRAME_RESEND_MIN_MS,
     KEYFRAME_TIMEOUT_MAX_MS,
     KEYFRAME_TIMEOUT_MS,
 )
 from shared.wire import KeyframePart, PartRequest
+
+
+PART_TIME_MS: Final = 88
+"""What a part of KEYFRAME_PART_PAYLOAD_BYTES takes at the default pace; at a slower one parts are as much smaller,"""
+PART_MIN_BYTES: Final = 400
+"""but not below this, where headers would be a fifth of them."""
 
 
 @dataclass(slots=True)
@@ -43,13 +51,23 @@ class KeyframeSender:
         self._free_us = 0
         self.parts_resent = 0
 
+    def pace(self, rate_kbps: float) -> None:
+        """Send the next parts at this rate; what the last one took of the old rate still counts."""
+        self._us_per_byte = 8000 / rate_kbps
+
     def push(self, keyframe_id: int, blob: bytes) -> None:
         """Start delivering `blob` as keyframe `keyframe_id`; the oldest of the gallery leaves when it is full."""
-        parts = split(keyframe_id, blob)
+        parts = split(keyframe_id, blob, self._part_bytes(len(blob)))
         self._gallery.pop(keyframe_id, None)
         self._gallery[keyframe_id] = _Delivery(parts, [None] * len(parts), list(range(len(parts))))
         if len(self._gallery) > GALLERY_SIZE:
             self._gallery.popitem(last=False)
+
+    def _part_bytes(self, blob_bytes: int) -> int:
+        """Large parts cost least; at a slow pace they are small, as one alone would hold up voice for its whole length."""
+        paced = round(PART_TIME_MS * 1000 / self._us_per_byte)
+        least = max(PART_MIN_BYTES, -(-blob_bytes // KEYFRAME_MAX_PARTS))
+        return min(KEYFRAME_PART_PAYLOAD_BYTES, max(least, paced))
 
     def usable(self, keyframe_id: int) -> bool:
         """Whether motion may name it: held by the receiver, or, while it holds none, sent completely."""
@@ -79,7 +97,9 @@ class KeyframeSender:
         delivery = self._gallery.get(request.keyframe_id)
         if delivery is None or delivery.held:
             return
-        rest_us = round(1000 * max(KEYFRAME_RESEND_MIN_MS, rtt_ms or 0))
+        # On a thin link a part is under way for as long as the pace gives it.
+        own_us = round(KEYFRAME_PART_PAYLOAD_BYTES * self._us_per_byte)
+        rest_us = max(1000 * KEYFRAME_RESEND_MIN_MS, round(1000 * (rtt_ms or 0)), own_us)
         for index, sent_us in enumerate(delivery.sent_us):
             asked = request.missing >> index & 1 and index not in delivery.waiting
             if asked and sent_us is not None and now_us - sent_us >= rest_us:
@@ -121,9 +141,10 @@ class KeyframeSender:
                 delivery.waiting = list(range(len(delivery.parts)))
 
 
-def split(keyframe_id: int, blob: bytes) -> tuple[KeyframePart, ...]:
-    """The parts of a blob: all of KEYFRAME_PART_PAYLOAD_BYTES but the last."""
-    size = KEYFRAME_PART_PAYLOAD_BYTES
+def split(
+    keyframe_id: int, blob: bytes, size: int = KEYFRAME_PART_PAYLOAD_BYTES
+) -> tuple[KeyframePart, ...]:
+    """The parts of a blob, all of `size` bytes (1..KEYFRAME_PART_PAYLOAD_BYTES) but the last."""
     pieces = [blob[start : start + size] for start in range(0, len(blob), size)]
     checksum = crc32(blob)
     return tuple(

@@ -34,8 +34,8 @@ LISTENING = """
   }).observe({ type: "longtask" });
 })();
 """
-_PICTURE = """() => {
-  const shown = document.querySelector("#remote canvas");
+_PICTURE = """(holder) => {
+  const shown = document.querySelector(`#${holder} canvas`);
   const copy = document.createElement("canvas");
   copy.width = copy.height = 256;
   copy.getContext("2d").drawImage(shown, 0, 0, 256, 256);
@@ -92,9 +92,9 @@ class Guest:
             self.page.wait_for_timeout(1000 * POLL_S)
         return time.monotonic() - start_s
 
-    def picture(self) -> NDArray[np.uint8]:
-        """What the remote canvas shows, uint8 (256, 256, 3)."""
-        url = self.page.evaluate(_PICTURE)
+    def picture(self, holder: str = "remote") -> NDArray[np.uint8]:
+        """What a canvas shows, uint8 (256, 256, 3)."""
+        url = self.page.evaluate(_PICTURE, holder)
         with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
             return np.asarray(image.convert("RGB"))
 

@@ -14,7 +14,7 @@ from tests.browser.likeness import follows
 from tests.browser.media import source_pictures
 from tests.browser.service import Service
 
-CALL_S = 60
+CALL_S = 150
 PICTURES = 12
 LIKE_DB, MOVES_DB = 19.0, 0.3
 """What the shipped weights reach in any case: a face that is not this one is below 14 dB."""
@@ -64,6 +64,8 @@ def test_a_python_receiver_sees_the_camera_of_the_page(service: Service, visit: 
     guest.page.wait_for_timeout(2000)
     sent = [guest.number("up") for _ in range(5) if guest.page.wait_for_timeout(1000) is None]
     print(f"\nsent {np.nanmean(sent):.1f} kbit/s, {guest.page.inner_text('#face-ms')} a picture")
+    guest.page.click("#what-they-see")
+    guest.wait(lambda: guest.picture("mirror").std() > 30, 90, "what they see")
     guest.page.click("#hang-up")
     guest.says("You left the call")
     receiver.wait(30)

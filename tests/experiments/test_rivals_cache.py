@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -20,8 +19,11 @@ RESULT = RivalResult({"size_px": 128, "payload_kbps": 7.9}, {"psnr_y_db": 30.0, 
 
 
 @pytest.fixture(scope="module")
-def frames(sample_pictures: list[Picture]) -> list[Picture]:
-    return [np.asarray(cv2.resize(picture, (96, 96)), np.uint8) for picture in sample_pictures[:6]]
+def frames() -> list[Picture]:
+    """Waves that move: something a coder has to spend bits on."""
+    y, x = np.mgrid[:96, :96]
+    levels = [128 + 100 * np.sin((x + 3 * t) / 7) * np.cos(y / 5) for t in range(6)]
+    return [np.repeat(level.astype(np.uint8)[..., None], 3, axis=2) for level in levels]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models.export.__main__ import main
-from models.export.graphs import DRIVING, FEATURES
+from models.export.graphs import DRIVING, FEATURES, ReferenceGraph, RenderGraph
 from models.export.onnx_files import OPSET, export_graph, shared_graphs, size_graphs
 from models.export.quantise import quantise
 from models.networks.codec import Codec
@@ -17,6 +17,7 @@ from models.weights import read_manifest, sha256_of
 from receiver.backends.onnx_backend import OnnxGraph
 from receiver.backends.openvino_backend import OpenvinoGraph
 from shared.errors import UserError
+from tests.models.tensors import driving
 
 pytestmark = pytest.mark.model
 
@@ -96,6 +97,15 @@ def test_the_names_are_those_that_the_backends_know(exported: Path) -> None:
     )
     assert encode.outputs == FEATURES
     assert set(render.inputs) == set(FEATURES) | set(DRIVING)
+
+
+@torch.no_grad()
+def test_the_graphs_give_what_the_renderer_gives(mesh: np.ndarray) -> None:
+    renderer = lively(Codec("tiny")).renderer
+    image, mask, frame = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 32, 32), driving(mesh, shift=0.05)
+    features = ReferenceGraph(renderer)(image, mask)
+    expected = renderer.render(renderer.encode_reference(image, mask), frame)
+    assert torch.equal(RenderGraph(renderer)(*features, *frame), expected)
 
 
 def test_an_exported_renderer_runs_as_a_backend(exported: Path, mesh: np.ndarray) -> None:

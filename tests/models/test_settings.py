@@ -29,6 +29,12 @@ def test_a_file_holds_differences_only(written) -> None:
     assert settings == Settings(size="nano", losses=LossWeights(mouth=9))
 
 
+def test_parts_to_leave_out_are_a_list(written) -> None:
+    assert read_settings(written("without: [mesh, blend]\n")).without == ("mesh", "blend")
+    with pytest.raises(UserError, match="no list"):
+        read_settings(written("without: mesh\n"))
+
+
 @pytest.mark.parametrize(("text", "name"), [("sizes: nano\n", "sizes"), ("losses:\n  moth: 1\n", "moth")])
 def test_an_unknown_key_is_refused_by_name(written, text: str, name: str) -> None:
     with pytest.raises(UserError, match=f"sets {name}, which no run knows"):
@@ -52,7 +58,7 @@ def test_a_file_of_another_form_is_an_error(written, text: str) -> None:
 
 
 def test_every_run_of_the_repository_can_be_read(repository: Path) -> None:
-    runs = sorted((repository / "models" / "training" / "runs").glob("*.yaml"))
+    runs = sorted((repository / "models" / "training" / "runs").rglob("*.yaml"))
     assert runs
     for run in runs:
         assert read_settings(run).size in SIZES

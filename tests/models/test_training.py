@@ -8,10 +8,17 @@ import cv2
 import pytest
 import torch
 import yaml
+from torch import nn
 
+from models.export.__main__ import main as export
+from models.losses.perceptual import TAPS
+from models.networks.codec import Codec
 from models.training.__main__ import main
 from models.training.checkpoint import load_checkpoint, load_codec
+from models.training.dataset import CachedClip
 from models.training.samples import Sampler
+from models.training.settings import LossWeights, Settings
+from models.training.step import Step, to_tensors
 
 pytestmark = pytest.mark.model
 
@@ -166,3 +173,51 @@ def test_the_analyser_of_another_run_is_taken_over_and_stays(
     names = [name for name in first["codec"] if name.startswith(("analyser.", "voice."))]
     assert all(torch.equal(first["average"][name], second["codec"][name]) for name in names)
     assert all(torch.equal(first["average"][name], second["average"][name]) for name in names)
+
+
+def test_a_voice_branch_is_brought_in_and_stays(train: Callable[..., int], tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    voice = Codec("tiny").voice.state_dict()
+    torch.save(voice, tmp_path / "voice.pt")
+    train("first", steps=1)
+    train("run", steps=2, voice_from=str(tmp_path / "voice.pt"),
+          detector_from=str(tmp_path / "first" / "checkpoint.pt"))  # fmt: skip
+    found = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["average"]
+    assert all(torch.equal(value, found[f"voice.{name}"]) for name, value in voice.items())
+
+
+def test_a_missing_voice_branch_is_an_error(
+    train: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("run", voice_from="none.pt") == 2
+    assert "There is no voice branch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("perceptual", "feature", "used"), [(0, 0, False), (1, 0, True), (0, 1, True)])
+def test_vgg_runs_only_for_losses_that_count(
+    cached: list[CachedClip], perceptual: float, feature: float, used: bool
+) -> None:
+    calls = []
+
+    class Watched(nn.Module):
+        def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+            calls.append(picture.shape)
+            return {name: picture for name in TAPS}
+
+    settings = Settings(size="tiny", references=1, frames=1, crop_px=64,
+                        losses=LossWeights(perceptual=perceptual, feature=feature))  # fmt: skip
+    data = to_tensors(Sampler(cached, settings).batch(0), torch.device("cpu"))
+    losses = Step(settings, Watched())(Codec("tiny"), data, 0).losses
+    assert bool(calls) is used
+    assert ("perceptual" in losses) is used
+
+
+def test_a_network_without_a_part_is_not_exported(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("run", steps=1, without=["blend"])
+    capsys.readouterr()
+    checkpoint = str(tmp_path / "run" / "checkpoint.pt")
+    assert export(["--checkpoint", checkpoint, "--out", str(tmp_path / "weights")]) == 2
+    assert "trained without blend" in capsys.readouterr().err
+    assert not list((tmp_path / "weights").rglob("*.onnx"))

@@ -42,6 +42,7 @@ class RateCall:
     answering: bool = True
     can_show_video: bool = True
     pins: dict[int, object] = field(default_factory=dict)
+    refreshed_ms: tuple[int, ...] = ()
     plans: list[tuple[int, Plan]] = field(default_factory=list)
     delays: list[tuple[int, float]] = field(default_factory=list)
     voices: list[tuple[int, int]] = field(default_factory=list)
@@ -87,6 +88,8 @@ class RateCall:
         now_us = loop_now_us()
         if now_ms in self.pins:
             self.follower.pin(self.pins[now_ms])  # type: ignore[arg-type]
+        if now_ms in self.refreshed_ms:
+            self.encoder.push_keyframe(keyframe(1 + self.refreshed_ms.index(now_ms), image_bytes=2000))
         self._capture(now_ms)
         if (plan := self.follower.update(now_us)) is not None:
             self.plans.append((now_ms, plan))

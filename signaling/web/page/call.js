@@ -47,6 +47,8 @@ export class Call {
   #render = worker("../render/renderWorker.js");
   /** @type {Worker | null} */
   #mirror = null;
+  /** @type {string | null} The network that this computer is fast enough for. */
+  #size = null;
   /** @type {Peer | null} */
   #peer = null;
   /** @type {AudioNode[]} */
@@ -160,7 +162,10 @@ export class Call {
     const { port1, port2 } = new MessageChannel();
     const canvas = canvasElement.transferControlToOffscreen();
     this.#mirror = worker("../render/renderWorker.js");
-    this.#mirror.postMessage({ canvas, port: port1, threads: 1, size: this.#parts.size, ears: false }, [canvas, port1]);
+    this.#mirror.onmessage = ({ data }) => {
+      if (data.type === "broken") this.#broken(data.message);
+    };
+    this.#mirror.postMessage({ canvas, port: port1, threads: 1, size: this.#size, ears: false }, [canvas, port1]);
     face.mirror(port2);
   }
 
@@ -210,8 +215,11 @@ export class Call {
   /** @param {any} message */
   #fromRender(message) {
     if (message.type === "ready") this.#ready(null);
-    if (message.type === "ready" || message.type === "speed") this.#events.speed(message);
-    else if (message.type === "broken") this.#broken(message.message);
+    if (message.type === "ready" || message.type === "speed") {
+      this.#size = message.size;
+      this.#events.speed(message);
+    }
+    if (message.type === "broken") this.#broken(message.message);
   }
 
   /** @param {string} message */

@@ -39,6 +39,8 @@ let rates = new Rates();
 let rejoins = 0;
 /** Whether camera or microphone were allowed before. */
 let wanted = false;
+/** Devices take a moment to open; a call waits for them. */
+let opening = Promise.resolve();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let rejoining;
 /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -71,8 +73,8 @@ async function begin() {
 }
 
 function wire() {
-  byId("allow").onclick = () => void useDevices();
-  byId("camera").onchange = byId("microphone").onchange = () => void useDevices();
+  byId("allow").onclick = useDevices;
+  byId("camera").onchange = byId("microphone").onchange = useDevices;
   byId("devices").onsubmit = (event) => {
     event.preventDefault();
     if (invitation !== null) void join(invitation);
@@ -99,8 +101,12 @@ function wire() {
   });
 }
 
-/** Opens the chosen devices for the preview; each that cannot be had is told. */
-async function useDevices() {
+/** Opens the chosen devices for the preview; what cannot be had is told. */
+function useDevices() {
+  opening = opening.then(openChosen);
+}
+
+async function openChosen() {
   const chosen = (/** @type {string} */ id) => {
     const { value } = /** @type {HTMLSelectElement} */ (byId(id));
     return value === "none" ? null : value;
@@ -159,7 +165,9 @@ async function join(to) {
   warn("");
   show("call");
   say(STATES.loading);
+  // Made at once, as long as the click counts as one.
   const context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
+  await opening;
   const sees = camera !== null;
   byId("self").hidden = !sees;
   for (const id of ["camera-off", "self-view", "what-they-see"]) byId(id).toggleAttribute("disabled", !sees);
@@ -250,7 +258,7 @@ async function joinAgain() {
   }
   invitation = next;
   // A device may have gone with the sleep or the network; after hanging up they are closed.
-  if (wanted && (media === null || media.getTracks().some((track) => track.readyState === "ended"))) await useDevices();
+  if (wanted && (media === null || media.getTracks().some((track) => track.readyState === "ended"))) useDevices();
   await join(next);
 }
 

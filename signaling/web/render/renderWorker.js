@@ -23,11 +23,14 @@ import { VoiceFeatures } from "./voiceFeatures.js";
 /** @import { ReferenceState, Renderer } from "./renderer.js" */
 
 /**
- * canvas: where to draw. port: the call. threads: of the network. label: the mark's text.
+ * canvas: where to draw. port: the call. threads, size: of the network; size null: the largest that is fast enough. ears:
+ * whether the voice moves the mouth too.
  * @typedef {{canvas: OffscreenCanvas, port: MessagePort, threads: number, size: string | null, ears: boolean}} RenderStart
  */
 
 const REPORT_EVERY = 25;
+/** Pictures by which networks are compared at the start; their first one, which is slower, does not count. */
+const TIMED = 3;
 /** Above this a picture takes longer than its time: the next smaller network, if there is one. */
 const TOO_SLOW_MS = 38;
 
@@ -182,15 +185,17 @@ class RenderWorker {
 /** @param {RenderStart} start */
 async function run(start) {
   const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
-  const sizes = availableSizes(manifest);
-  let [size] = start.size !== null && sizes.includes(start.size) ? [start.size] : sizes;
+  const there = availableSizes(manifest);
+  // What was measured before, in another worker, or was asked for, needs no measuring.
+  const sizes = start.size !== null && there.includes(start.size) ? [start.size] : there;
+  let [size] = sizes;
   let renderer = await openRenderer(size, manifest, coding, start.threads);
-  let medianMs = await timedMs(renderer);
-  for (const smaller of start.size === null ? sizes.slice(1) : []) {
+  let medianMs = await timedMs(renderer, sizes.length > 1 ? TIMED : 1);
+  for (const smaller of sizes.slice(1)) {
     if (medianMs <= TOO_SLOW_MS) break;
     size = smaller;
     renderer = await openRenderer(size, manifest, coding, start.threads);
-    medianMs = await timedMs(renderer);
+    medianMs = await timedMs(renderer, TIMED);
   }
   const ears = start.ears ? await VoiceFeatures.open(manifest) : null;
   new RenderWorker(start, coding, manifest, size, renderer, ears);

@@ -16,7 +16,6 @@ import { Renderer } from "./renderer.js";
 
 /** Largest first. A page does not try "full": it is made for graphics cards. */
 const SIZES = ["lite", "nano"];
-const TIMED = 5;
 
 /**
  * Sizes that the server has, largest first.
@@ -49,21 +48,22 @@ export async function openRenderer(size, manifest, coding, threads) {
 const motionOfTheKeyframe = new WeakMap();
 
 /**
- * Median time of a picture, measured on a grey keyframe that does not move.
+ * Median time of some pictures, measured on a grey keyframe that does not move, after one that does not count.
  * @param {Renderer} renderer
+ * @param {number} pictures
  */
-export async function timedMs(renderer) {
+export async function timedMs(renderer, pictures) {
   const values = motionOfTheKeyframe.get(renderer);
   if (values === undefined) throw new UserError("A network must be opened before it is timed.");
   const rgb = new Uint8ClampedArray(3 * PICTURE_SIZE_PX * PICTURE_SIZE_PX).fill(128);
   const state = await renderer.encodeReference(GREY, rgb);
   const times = [];
-  for (let i = 0; i <= TIMED; i += 1) {
+  for (let i = 0; i <= pictures; i += 1) {
     const startMs = performance.now();
     await renderer.render(state, values, null);
     if (i) times.push(performance.now() - startMs);
   }
-  return times.sort((one, other) => one - other)[TIMED >> 1];
+  return times.sort((one, other) => one - other)[pictures >> 1];
 }
 
 /** @type {import("../codec/frames.js").Keyframe} */

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from shared.core.keyframe_sender import KeyframeSender, split
+from shared.core.keyframe_sender import PART_MIN_BYTES, KeyframeSender, split
 from shared.limits import (
     GALLERY_SIZE,
     KEYFRAME_MAX_BYTES,
@@ -28,6 +28,16 @@ def test_parts_are_paced() -> None:
     sender.push(0, BLOB)
     times = [now_us for now_us, _, _ in drain(sender, 1_000_000)]
     assert times == [0, 89_000, 178_000]
+
+
+def test_a_slow_pace_holds_from_the_next_part_and_makes_later_keyframes_parts_small() -> None:
+    sender = KeyframeSender(100)
+    sender.push(0, BLOB)
+    sender.pace(10)
+    times = [now_us for now_us, _, _ in drain(sender, 2_500_000)]
+    assert times == [0, 888_000, 1_776_000]
+    sender.push(1, BLOB)
+    assert len(drain(sender, 9_000_000, 2_700_000)) >= len(BLOB) // PART_MIN_BYTES
 
 
 def test_the_largest_keyframe_has_no_more_parts_than_allowed() -> None:
