@@ -61,7 +61,10 @@ def _decode_one(data: bytes) -> "VideoFrame":
 
 
 def frame_to_rgb(frame: "VideoFrame", header: SequenceHeader) -> NDArray[np.uint8]:
-    """RGB uint8 (height, width, 3) of a decoded 4:2:0 frame: BT.709 where the header says so, BT.601 otherwise (what encoders mean when they say nothing)."""
+    """RGB uint8 (height, width, 3) of a decoded 4:2:0 frame.
+
+    BT.709 where the header says so, BT.601 otherwise (what encoders mean when they say nothing).
+    """
     from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
     rgb = frame.reformat(

@@ -1,7 +1,7 @@
 """Evaluates the codec on a folder of clips, beside a frozen frame, the untrained mesh warp and SVT-AV1.
 
     python -m models.evaluation --clips DIR --out FILE.json [--size lite|nano|full] [--backend openvino|onnx|torch]
-                                [--checkpoint FILE.pt] [--rung voice|motion|thumbnail] [--thumbnail-kbps 5] [--references N]
+                                [--checkpoint FILE.pt | --weights DIR] [--rung voice|motion|thumbnail] [--thumbnail-kbps 5] [--references N]
                                 [--every 5] [--rivals 4,8,12 | --no-rivals] [--rivals-cache DIR]
     python -m models.evaluation --rivals-only --rivals-cache DIR --clips DIR
 
@@ -28,6 +28,7 @@ from models.evaluation.results import NOT_SETTINGS, line, resumed, rounded, writ
 from models.training.cache import read_frames
 from models.training.clips import Clip, find_clips
 from models.training.voice import read_pcm
+from models.weights import use_weights
 from receiver.backends.choose import choose_backend
 from shared.errors import UserError
 
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 2 for wrong arguments, 3 when clips were left out."""
     options = _parse(arguments)
     try:
+        if options.weights:
+            use_weights(options.weights)
         clips = chosen_clips(options.clips, options.split)
         left_out = fill_rivals(options, clips) if options.rivals_only else Evaluation(options).run(clips)
     except UserError as error:
@@ -59,6 +62,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--size", default="lite", help="lite, nano or full (default lite)")
     add("--backend", default="auto", help="auto, openvino, onnx, or torch for a checkpoint")
     add("--checkpoint", type=Path, help="of the training, for --backend torch")
+    add(
+        "--weights",
+        type=Path,
+        help="folder of `models.export --out`, whose weights go before the shipped ones",
+    )
     add("--threads", type=int, default=1)
     add("--rung", default="motion", choices=("voice", "motion", "thumbnail"), help="what is sent")
     add("--references", type=int, default=1, help="most keyframes in the gallery, 1 to 4 (default 1)")

@@ -1,7 +1,8 @@
 """The networks as the graphs a receiver or sender loads: analyser, encode_reference, render, voice.
 
-Wrappers turn named tuples into flat, named inputs and outputs; the names are the interface of the backends, which hand every output
-of encode_reference that render asks for on to it. Invariant: what depends on the keyframe alone is computed once a keyframe.
+Wrappers turn named tuples into flat, named inputs and outputs; the names are the interface of the backends, which hand on to
+render every output of encode_reference that it asks for. Invariant: what depends on the keyframe alone and costs much is
+computed once a keyframe.
 """
 
 from typing import Final

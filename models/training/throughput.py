@@ -2,10 +2,11 @@
 
     python -m models.training.throughput [--config FILE.yaml] [--steps 8] [--device auto] [--vgg FILE] [--out FILE.json]
 
-Needs no cache: batches are noise of the right shapes with the mean face, made beforehand, so that only networks, losses and optimiser
-are timed. The bound is samples x R / M: M is the multiply-accumulates of one step, forward and backward (torch's FlopCounterMode:
-convolutions and matrix products), R the rate that a large bfloat16 matrix product reaches here with the same threads. Nothing reaches it:
-the count leaves out warps, resizes, activations and the optimiser, and small convolutions run slower than large products.
+Needs no cache: batches are noise of the right shapes with the mean face, made beforehand, so that only networks, losses and
+optimiser are timed. The bound is samples x R / M: M is the multiply-accumulates of one step, forward and backward (torch's
+FlopCounterMode: convolutions and matrix products), R the rate that a large bfloat16 matrix product reaches here with the same
+threads. Nothing reaches it: the count leaves out warps, resizes, activations and the optimiser, and small convolutions run slower
+than large products.
 """
 
 import argparse
@@ -42,7 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     add("--config", type=Path, help="YAML of a run (default: the defaults)")
     add("--steps", type=int, default=8, help="steps timed after two that are not (default 8)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    add("--vgg", type=Path, default=default_vgg_path(), help="VGG19 weights; without them the perceptual losses are left out")
+    add(
+        "--vgg",
+        type=Path,
+        default=default_vgg_path(),
+        help="VGG19 weights; without them the perceptual losses are left out",
+    )
     add("--out", type=Path, help="JSON file of the result")
     options = parser.parse_args(arguments)
     if options.steps < 1:
@@ -86,7 +92,7 @@ def measure(settings: Settings, device: torch.device, steps: int, vgg_path: Path
         "device": device.type, "threads": torch.get_num_threads(), "torch": torch.__version__,
         "samples_per_s": round(samples / seconds, 2), "step_ms": round(1000 * seconds, 1),
         "stages_ms": {name: round(1000 * value / steps, 1) for name, value in clock.seconds.items()},
-        "gmac_a_step": round(macs / 1e9, 1), "gemm_gmac_per_s": round(rate / 1e9, 1),
+        "gmac_a_step": round(macs / 1e9, 3), "gemm_gmac_per_s": round(rate / 1e9, 1),
         "bound_samples_per_s": round(samples * rate / macs, 2),
     }  # fmt: skip
 
@@ -97,7 +103,7 @@ class _Work:
     def __init__(self, settings: Settings, device: torch.device, step: Step, clock: StageClock) -> None:
         torch.manual_seed(settings.seed)
         self._codec = Codec(settings.size).to(device, memory_format=torch.channels_last)
-        if settings.detector_from:  # the checkpoint need not be here: what counts is that nothing is learned there
+        if settings.detector_from:  # the checkpoint need not be here: what counts is that nothing learns
             self._codec.analyser.requires_grad_(False)
         self._optimiser = torch.optim.AdamW([p for p in self._codec.parameters() if p.requires_grad])
         self._data = {name: value.to(device) for name, value in noise(settings).items()}

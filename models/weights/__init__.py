@@ -1,7 +1,10 @@
 """The verified loader of weight files: nothing is opened whose SHA-256 is not the manifest's.
 
+    models/weights/manifest.json --+--> the weights of this process, by name
+    use_weights(DIR): DIR/manifest.json, its groups (lite, nano, analyser, voice) before the shipped ones of the same name
+
 Imports the standard library only, because sender and receiver use it. Invariant: `open_verified` returns a path whose
-bytes were hashed in this process and found equal to `manifest.json`.
+bytes were hashed in this process and found equal to the `manifest.json` beside them; a group's files come from one folder.
 """
 
 import hashlib
@@ -27,8 +30,27 @@ class WeightFile:
     run: str
 
 
-def read_manifest(path: Path = MANIFEST) -> dict[str, WeightFile]:
-    """Return the manifest's files by name. Raises UserError when the manifest is missing or unreadable."""
+_own: list[Path] = []
+"""The folder that `use_weights` named, if any."""
+
+
+def use_weights(folder: Path) -> None:
+    """Let one's own weights (`python -m models.export --out FOLDER`) go before the shipped ones, in this process, from now on.
+
+    Raises UserError when the folder has no readable manifest; then nothing changes.
+    """
+    read_manifest(folder / "manifest.json")
+    _own[:] = [folder]
+    open_verified.cache_clear()
+
+
+def read_manifest(path: Path | None = None) -> dict[str, WeightFile]:
+    """Return a manifest's files by name; None: all weights of this process.
+
+    Raises UserError when the manifest is missing or unreadable.
+    """
+    if path is None:
+        return {name: entry for name, (_, entry) in _known().items()}
     try:
         entries = json.loads(path.read_text())["files"]
         return {name: WeightFile(name=name, **entry) for name, entry in entries.items()}
@@ -39,13 +61,31 @@ def read_manifest(path: Path = MANIFEST) -> dict[str, WeightFile]:
         ) from error
 
 
+def _known() -> dict[str, tuple[Path, WeightFile]]:
+    """Folder and entry of every weight file of this process."""
+    found: dict[str, tuple[Path, WeightFile]] = {}
+    own = [(folder, folder / "manifest.json") for folder in _own]
+    for folder, manifest in ((WEIGHTS_DIR, MANIFEST), *own):
+        files = read_manifest(manifest)
+        groups = {_group(name) for name in files}
+        found = {name: value for name, value in found.items() if _group(name) not in groups}
+        found |= {name: (folder, entry) for name, entry in files.items()}
+    return found
+
+
+def _group(name: str) -> str:
+    return name.split("/")[0]
+
+
 @cache
 def open_verified(name: str) -> Path:
     """Return the path of weight file `name` (such as 'lite/render.onnx') after checking its SHA-256.
 
     Raises UserError when the file is not in the manifest, is missing, or has other bytes than it should.
     """
-    return verify(name, WEIGHTS_DIR, read_manifest())
+    known = _known()
+    folder = known[name][0] if name in known else WEIGHTS_DIR
+    return verify(name, folder, {name: entry for name, (_, entry) in known.items()})
 
 
 def verify(name: str, folder: Path, files: dict[str, WeightFile]) -> Path:

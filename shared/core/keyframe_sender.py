@@ -19,7 +19,6 @@ from shared.limits import (
 )
 from shared.wire import KeyframePart, PartRequest
 
-
 PART_TIME_MS: Final = 88
 """What a part of KEYFRAME_PART_PAYLOAD_BYTES takes at the default pace; at a slower one parts are as much smaller,"""
 PART_MIN_BYTES: Final = 400
@@ -141,9 +140,7 @@ class KeyframeSender:
                 delivery.waiting = list(range(len(delivery.parts)))
 
 
-def split(
-    keyframe_id: int, blob: bytes, size: int = KEYFRAME_PART_PAYLOAD_BYTES
-) -> tuple[KeyframePart, ...]:
+def split(keyframe_id: int, blob: bytes, size: int = KEYFRAME_PART_PAYLOAD_BYTES) -> tuple[KeyframePart, ...]:
     """The parts of a blob, all of `size` bytes (1..KEYFRAME_PART_PAYLOAD_BYTES) but the last."""
     pieces = [blob[start : start + size] for start in range(0, len(blob), size)]
     checksum = crc32(blob)

@@ -1,9 +1,11 @@
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from models import weights
 from models.weights import (
     WEIGHTS_DIR,
     WeightFile,
@@ -11,6 +13,7 @@ from models.weights import (
     open_verified,
     read_manifest,
     sha256_of,
+    use_weights,
     verify,
 )
 from shared.errors import UserError
@@ -112,3 +115,40 @@ def test_the_manifest_keeps_its_form_when_written_anew(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "lite")
     write_manifest({}, tmp_path)
     assert set(read_manifest(path)) == {"priors/mesh.onnx"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Path]:
+    """Another `lite` in a folder of its own; what the process uses is put back."""
+    from models.export.manifest import write_manifest
+
+    (tmp_path / "lite").mkdir()
+    (tmp_path / "lite" / "render.onnx").write_bytes(b"mine")
+    write_manifest({"lite": "my run"}, tmp_path)
+    yield tmp_path
+    weights._own.clear()
+    open_verified.cache_clear()
+
+
+def test_ones_own_weights_go_before_the_shipped_ones_with_their_whole_group(own: Path) -> None:
+    shipped = read_manifest()
+    use_weights(own)
+    assert open_verified("lite/render.onnx") == own / "lite" / "render.onnx"
+    assert {name for name in read_manifest() if name.startswith("lite/")} == {"lite/render.onnx"}
+    assert open_verified("analyser/analyser.onnx") == WEIGHTS_DIR / "analyser" / "analyser.onnx"
+    assert bundle_digest(["lite/render.onnx"]) != sha256_of(own / "lite" / "render.onnx")
+    assert read_manifest()["voice/voice.onnx"] == shipped["voice/voice.onnx"]
+
+
+def test_ones_own_weights_are_verified_too(own: Path) -> None:
+    use_weights(own)
+    (own / "lite" / "render.onnx").write_bytes(b"other")
+    with pytest.raises(UserError, match="not the ones in the manifest"):
+        open_verified("lite/render.onnx")
+
+
+def test_a_folder_without_a_manifest_changes_nothing(own: Path) -> None:
+    before = read_manifest()
+    with pytest.raises(UserError, match="list of weights"):
+        use_weights(own / "lite")
+    assert read_manifest() == before
