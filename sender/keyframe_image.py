@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_MAX_BYTES, KEYFRAME_MAX_SIDE_PX
+from shared.thread_priority import ordinary_priority
 
 
 class Effort(Enum):
@@ -127,6 +128,8 @@ def _encode(rgb: NDArray[np.uint8], crf: int, effort: Effort) -> bytes:
     encoder.colorspace = Colorspace.ITU601
     encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
     encoder.options = {"crf": str(crf), "preset": str(effort.value[0]), "svtav1-params": _PARAMETERS}
+    with ordinary_priority():
+        encoder.open()
     packets = [*encoder.encode(_to_yuv(rgb)), *encoder.encode(None)]
     return strip_temporal_delimiter(b"".join(bytes(packet) for packet in packets))
 

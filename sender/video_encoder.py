@@ -23,6 +23,7 @@ from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.frames import VideoKind, VideoUnit
 from shared.limits import VIDEO_MAX_SIDE_PX
+from shared.thread_priority import ordinary_priority
 
 SIDE_PX: Final = {VideoKind.THUMBNAIL: 128, VideoKind.VIDEO: VIDEO_MAX_SIDE_PX}
 FPS: Final = {VideoKind.THUMBNAIL: Fraction(25, 2), VideoKind.VIDEO: Fraction(25)}
@@ -84,6 +85,8 @@ def _open(side_px: int, fps: Fraction, target_kbps: float) -> av.VideoCodecConte
     codec.color_range, codec.colorspace = ColorRange.JPEG, Colorspace.ITU601
     codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
     codec.options = {"preset": "8", "svtav1-params": _PARAMETERS}
+    with ordinary_priority():
+        codec.open()
     return codec
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from experiments.measures.picture import Picture, ssim_y
 from experiments.measures.vgg import Vgg
+from shared.thread_priority import ordinary_priority
 
 FPS: Final = 25
 SIZES_PX: Final = (256, 128, 96)
@@ -216,6 +217,8 @@ def _compress(scaled: _Scaled, crf: float) -> _Stream:
     encoder.gop_size = len(scaled.pictures) + 1
     # CRF through svtav1-params: FFmpeg's own option takes whole numbers up to 63 only.
     encoder.options = {"preset": str(PRESET), "svtav1-params": f"pred-struct=1:lp=1:rc=0:crf={crf}"}
+    with ordinary_priority():
+        encoder.open()
     packets: list[bytes] = []
     for i, picture in enumerate(scaled.pictures):
         picture.pts, picture.time_base = i, encoder.time_base

@@ -1,8 +1,8 @@
 """Evaluates the codec on a folder of clips, beside a frozen frame, the untrained mesh warp and SVT-AV1.
 
     python -m models.evaluation --clips DIR --out FILE.json [--size lite|nano|full] [--backend openvino|onnx|torch]
-                                [--checkpoint FILE.pt | --weights DIR] [--rung voice|motion|thumbnail] [--thumbnail-kbps 5] [--references N]
-                                [--every 5] [--rivals 4,8,12 | --no-rivals] [--rivals-cache DIR]
+                                [--checkpoint FILE.pt | --weights DIR] [--rung voice|motion|thumbnail] [--thumbnail-kbps 5]
+                                [--references N] [--every 5] [--rivals 4,8,12 | --no-rivals] [--rivals-cache DIR]
     python -m models.evaluation --rivals-only --rivals-cache DIR --clips DIR
 
 Every clip's arms are measured on the same frames. A clip that cannot be evaluated is named with its reason, and the run goes on.
@@ -133,7 +133,9 @@ class Evaluation:
         self._rivals = open_rivals(options, self._tools)
         self._model = asdict(self._networks.backend.model)
         self._settings = {
-            name: str(value) for name, value in vars(options).items() if name not in NOT_SETTINGS
+            name: str(value)
+            for name, value in vars(options).items()
+            if name not in NOT_SETTINGS and value is not None
         }
         self._clips = resumed(options.out, self._model, self._settings)
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from models.training.settings import LossWeights, Settings
+from shared.errors import UserError
 
 EVERY_STEPS = 50
 FIRST_STEPS = 3
@@ -70,7 +71,20 @@ class Reporter:
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row to a CSV file, under the header it has; the first row makes the header."""
+    """Add a row to a CSV file, under the header it has; the first row makes the header.
+
+    Raises UserError when it cannot be written.
+    """
+    try:
+        _append(path, row)
+    except OSError as error:
+        raise UserError(
+            f"{path} could not be written ({error}). Free some disk space and go on with --resume: "
+            "the last checkpoint is kept."
+        ) from error
+
+
+def _append(path: Path, row: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     header = list(row)
     if path.exists():

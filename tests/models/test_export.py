@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +163,23 @@ def test_an_interrupted_export_leaves_what_was_there(
     with pytest.raises(KeyboardInterrupt):
         main(["--checkpoint", str(checkpoint), "--out", str(out)])
     assert {path: sha256_of(path) for path in out.rglob("*.*")} == before
+
+
+def test_a_full_disk_keeps_what_was_there(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "weights" / "tiny").mkdir(parents=True)
+    kept = tmp_path / "weights" / "tiny" / "render.onnx"
+    kept.write_bytes(b"before")
+
+    def full(graph: nn.Module, path: Path) -> float:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("models.export.__main__.export_graph", full)
+    assert main(["--checkpoint", str(checkpoint), "--out", str(tmp_path / "weights")]) == 2
+    assert "Free some disk space" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "weights").rglob("*.*")] == [kept]
+    assert kept.read_bytes() == b"before"
 
 
 def test_the_command_writes_graphs_and_manifest(

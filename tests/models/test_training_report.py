@@ -7,6 +7,7 @@ from rich.console import Console
 from models.training.clock import StageClock
 from models.training.report import Reporter, append_row
 from models.training.settings import Settings, read_settings
+from shared.errors import UserError
 
 SETTINGS = Settings(steps=100, references=2, frames=3)
 
@@ -68,3 +69,9 @@ def test_every_run_can_be_read_and_is_explained(repository: Path) -> None:
     for path in sorted(runs.glob("*.yaml")):
         assert read_settings(path).steps > 0
         assert f"`{path.name}`" in explained
+
+
+def test_a_curve_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "full").write_text("no folder")
+    with pytest.raises(UserError, match="the last checkpoint is kept"):
+        append_row(tmp_path / "full" / "curve.csv", {"step": 1})
