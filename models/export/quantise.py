@@ -1,6 +1,6 @@
 """int8 copies of the render graphs: U8S8, per channel, calibrated on training people.
 
-Only convolutions are quantised; flows, warps and the last layers stay in float, where a hundredth is a visible error.
+Only convolutions are quantised; warps and the layer that gives the flow stay in float, where a hundredth is a visible error.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,9 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 Feeds = dict[str, NDArray[np.float32]]
-KEPT_IN_FLOAT: Final = (
-    "/dense_motion/head/",
-    "/generator/head/",
-    "/generator/refine/refine.1/",
-    "/clean/clean.4/",
-)
-"""Parts of node names: layers whose output is a flow, a blend or a pixel."""
+KEPT_IN_FLOAT: Final = ("/dense_motion/head/",)
+"""Parts of node names: the layer whose output is a flow. Those whose output is a blend or a pixel were kept once too, which
+bought 0.0007 dB and no vgg (24 validation samples) for 1.6 of 27 ms on one core."""
 
 
 class Recorded(CalibrationDataReader):

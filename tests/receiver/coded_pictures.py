@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.av1_header import strip_temporal_delimiter
 from shared.frames import VideoKind, VideoUnit
+from shared.thread_priority import ordinary_priority
 
 STEP_MS = 40
 _SVT = "pred-struct=1:lookahead=0:rc=0:lp=1:enable-tf=0:scd=0:irefresh-type=2"
@@ -30,6 +31,8 @@ def coded(count: int, side_px: int = 128, intra_every: int = 1000) -> tuple[byte
     codec.pix_fmt, codec.time_base, codec.framerate = "yuv420p", Fraction(1, 25), Fraction(25)
     codec.gop_size = intra_every
     codec.options = {"preset": "10", "crf": "35", "svtav1-params": _SVT}
+    with ordinary_priority():
+        codec.open()
     packets = []
     for index in range(count):
         frame = av.VideoFrame.from_ndarray(scene(index, side_px), format="rgb24").reformat(format="yuv420p")
