@@ -33,7 +33,7 @@ def test_a_link_that_falls_from_100_to_15_and_returns_is_followed(max_kbps: floa
 def test_a_keyframe_on_a_thin_link_takes_what_is_spare() -> None:
     forward = stepped((0, 100), (DROP_MS, 15))
     call = RateCall(LadderConfig(), forward, refreshed_ms=(DROP_MS + 5000,)).run(END_MS)
-    assert call.longest_delay_ms(DROP_MS + 5000, END_MS) < 900
+    assert call.longest_delay_ms(DROP_MS + 5000, END_MS) < 1300, "1.7 s at the fixed pace"
     assert call.encoder.usable_keyframe_id == 1
 
 
