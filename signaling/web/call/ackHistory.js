@@ -2,13 +2,22 @@
  * What the sender knows of the receiver: which bundles arrived, hence which frames may be predicted from
  * (shared/core/ack_history.py).
  *
- * Must not import coders. Invariant: a frame becomes a prediction base only when a report names a bundle that carried
- * it and that was really sent; a lying report changes nothing before it is refused.
+ * Must not import coders. Invariant: a frame counts as acknowledged only when a report names a bundle that carried it and that
+ * was really sent; a lying report changes nothing before it is refused. Only while no loss is seen may a frame that is still
+ * on its way be a base.
  */
 
 import { MalformedMessage } from "../codec/errors.js";
 import { SEQ_WRAP, unwrapSeq } from "../codec/mediaTime.js";
-import { ACK_HISTORY_BITS, BASE_MAX_DISTANCE_MS, BASE_UNIT_MS, KNOWN_FRAMES, SENT_BUNDLES } from "./limits.js";
+import {
+  ACK_HISTORY_BITS,
+  BASE_MAX_DISTANCE_MS,
+  BASE_UNIT_MS,
+  CAREFUL_BUNDLES,
+  KNOWN_FRAMES,
+  SENT_BUNDLES,
+  TRUSTED_BUNDLES,
+} from "./limits.js";
 
 /** @import { MotionFrame } from "../codec/frames.js" */
 /** @import { BundleReport } from "../codec/wireAck.js" */
@@ -21,6 +30,7 @@ export class AckHistory {
   #known = [];
   #next = 0;
   #newestAcked = -1;
+  #carefulUntil = 0;
   /** @type {number | null} Smoothed round trip, null until the first acknowledgement. */
   rttMs = null;
   /** Share of the last reported bundles that did not arrive, 0..1. */
@@ -71,20 +81,30 @@ export class AckHistory {
     if (newest > this.#newestAcked && bundle) this.#updateRtt((nowUs - bundle.sentUs) / 1000 - report.ageMs);
     this.#newestAcked = newest;
     this.loss = lossOf(report.history, Math.min(newest, ACK_HISTORY_BITS));
+    if (this.loss > 0) this.#carefulUntil = this.#next + CAREFUL_BUNDLES;
     return true;
   }
 
   /** The receiver lost its history: nothing may be predicted from until it acknowledges again. */
   forgetBases() {
     this.#known = [];
+    this.#carefulUntil = this.#next + CAREFUL_BUNDLES;
   }
 
   /**
-   * The newest frame that the receiver has and from which `frame` may be predicted.
+   * The newest frame that the receiver has, or by all signs will have, and from which `frame` may be predicted.
    * @param {MotionFrame} frame
    */
   baseFor(frame) {
-    return this.#known.findLast((base) => canBeBase(base, frame)) ?? null;
+    const sent = this.#trusting ? [...this.#sent.values()].flatMap((bundle) => bundle.frames) : [];
+    const fits = (/** @type {MotionFrame} */ base) => canBeBase(base, frame);
+    return sent.findLast(fits) ?? this.#known.findLast(fits) ?? null;
+  }
+
+  /** Whether bundles on their way may be counted on: none was lost lately, and reports still come. */
+  get #trusting() {
+    const onTheWay = this.#next - 1 - this.#newestAcked;
+    return this.#newestAcked >= 0 && this.#next >= this.#carefulUntil && onTheWay <= TRUSTED_BUNDLES;
   }
 
   /** @param {MotionFrame} frame */
