@@ -4,11 +4,8 @@ Must not import codecs. Invariant: a token is read at the moment it is used, so 
 come back.
 """
 
-from pathlib import Path
-
 from receiver.config import ReceiverConfig
-from shared.errors import UserError
-from shared.join_token import join_from_environment, join_from_file
+from shared.join_token import join_from_settings
 from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Join
 from shared.transport.base import Transport
@@ -18,15 +15,7 @@ from shared.transport.webrtc import WebRtcConfig
 
 def join_of(config: ReceiverConfig) -> Join:
     """The way into the room that the settings name. Raises UserError."""
-    if not config.signaling:
-        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
-    if config.token_file:
-        return join_from_file(Path(config.token_file))
-    if config.token_env:
-        return join_from_environment(config.token_env)
-    raise UserError(
-        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
-    )
+    return join_from_settings(config.signaling, config.token_file, config.token_env)
 
 
 class Seat:

@@ -26,9 +26,8 @@ from sender.sources.base import Source
 from sender.sources.open import open_source
 from sender.stats import write_report
 from shared.errors import UserError
-from shared.join_token import join_from_environment, join_from_file
+from shared.join_token import join_from_settings
 from shared.limits import PEER_SILENCE_MS
-from shared.signaling_messages import Join
 from shared.transport.signaling_client import connect_call
 from shared.transport.webrtc import WebRtcConfig
 
@@ -138,18 +137,6 @@ def _or_auto(text: str) -> int | None:
     return None if text == "auto" else int(text)
 
 
-def _join(config: SenderConfig) -> Join:
-    if not config.signaling:
-        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
-    if config.token_file:
-        return join_from_file(Path(config.token_file))
-    if config.token_env:
-        return join_from_environment(config.token_env)
-    raise UserError(
-        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
-    )
-
-
 def make_pipeline() -> FacePipeline:
     """The networks of this end. Raises UserError when one is missing."""
     faces, segmenter, coder = FaceModels.load(), PersonSegmenter(load_prior("segmentation")), MotionEncoder()
@@ -158,7 +145,7 @@ def make_pipeline() -> FacePipeline:
 
 
 async def _call(config: SenderConfig) -> int:
-    join = _join(config)
+    join = join_from_settings(config.signaling, config.token_file, config.token_env)
     source = open_source(config.source, config.loop, config.microphone or None)
     try:
         pipeline = await asyncio.to_thread(make_pipeline)

@@ -10,21 +10,18 @@ Ten bits change nothing.
 """
 
 import math
-import os
 from enum import Enum
 from fractions import Fraction
 from typing import Final
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
 
+from sender.av1_encoder import open_av1_encoder, to_yuv
 from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_MAX_BYTES, KEYFRAME_MAX_SIDE_PX
-from shared.thread_priority import ordinary_priority
 
 
 class Effort(Enum):
@@ -113,35 +110,9 @@ def _if_fits(data: bytes, max_bytes: int) -> bytes | None:
 
 
 def _encode(rgb: NDArray[np.uint8], crf: int, effort: Effort) -> bytes:
-    # SVT-AV1 writes a banner for every encoder to stderr and offers only this variable against it.
-    os.environ.setdefault("SVT_LOG", "1")
-    try:
-        encoder = av.CodecContext.create("libsvtav1", "w")
-    except av.FFmpegError as error:
-        raise UserError(
-            "PyAV here has no AV1 encoder (libsvtav1): install av from its wheel on PyPI."
-        ) from error
-    encoder.width, encoder.height = rgb.shape[1], rgb.shape[0]
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.color_range = ColorRange.JPEG
-    encoder.colorspace = Colorspace.ITU601
-    encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
-    encoder.options = {"crf": str(crf), "preset": str(effort.value[0]), "svtav1-params": _PARAMETERS}
-    with ordinary_priority():
-        encoder.open()
-    packets = [*encoder.encode(_to_yuv(rgb)), *encoder.encode(None)]
-    return strip_temporal_delimiter(b"".join(bytes(packet) for packet in packets))
-
-
-def _to_yuv(rgb: NDArray[np.uint8]) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
-        format="yuv420p",
-        src_color_range=ColorRange.JPEG,
-        dst_color_range=ColorRange.JPEG,
-        dst_colorspace=Colorspace.ITU601,
-        interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
-        threads=1,
-    )
+    options = {"crf": str(crf), "preset": str(effort.value[0]), "svtav1-params": _PARAMETERS}
+    encoder = open_av1_encoder(rgb.shape[1], rgb.shape[0], Fraction(25), options)
+    frame = to_yuv(rgb)
     frame.pts = 0
-    return frame
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    return strip_temporal_delimiter(b"".join(bytes(packet) for packet in packets))

@@ -8,7 +8,6 @@ Measured (SVT-AV1 4.1 in PyAV 18.1, preset 8, four clips): a thumbnail of 128 px
 256 px at 25 fps asked for 24 / 48 / 96 takes 26-28 / 48-53 / 96-102. 1 to 5 ms a picture on one core; opening takes 7 ms.
 """
 
-import os
 from fractions import Fraction
 from typing import Final
 
@@ -16,14 +15,13 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import PictureType
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
 
+from sender.av1_encoder import open_av1_encoder, to_yuv
 from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.frames import VideoKind, VideoUnit
 from shared.limits import VIDEO_MAX_SIDE_PX
-from shared.thread_priority import ordinary_priority
 
 SIDE_PX: Final = {VideoKind.THUMBNAIL: 128, VideoKind.VIDEO: VIDEO_MAX_SIDE_PX}
 FPS: Final = {VideoKind.THUMBNAIL: Fraction(25, 2), VideoKind.VIDEO: Fraction(25)}
@@ -51,7 +49,7 @@ class VideoEncoder:
 
     def encode(self, rgb: NDArray[np.uint8], media_ms: int, unit_id: int, intra: bool = False) -> VideoUnit:
         """The unit of one square picture, RGB uint8 (S, S, 3) of any size. intra: it must stand alone."""
-        frame = _to_yuv(_resized(rgb, SIDE_PX[self.kind]))
+        frame = to_yuv(_resized(rgb, SIDE_PX[self.kind]))
         # Counted, not timed: the rate control spreads its bits over pictures, and gaps would look like credit.
         frame.pts, frame.time_base = self._count, 1 / FPS[self.kind]
         if intra:
@@ -70,24 +68,8 @@ class VideoEncoder:
 
 
 def _open(side_px: int, fps: Fraction, target_kbps: float) -> av.VideoCodecContext:
-    os.environ.setdefault("SVT_LOG", "1")  # else it writes a banner for every encoder to stderr
-    try:
-        codec = av.VideoCodecContext.create("libsvtav1", "w")
-    except av.FFmpegError as error:
-        raise UserError(
-            "PyAV here has no AV1 encoder (libsvtav1): install av from its wheel on PyPI."
-        ) from error
-    codec.width = codec.height = side_px
-    codec.pix_fmt = "yuv420p"
-    codec.framerate, codec.time_base = fps, 1 / fps
-    codec.bit_rate = round(target_kbps * 1000)
-    codec.gop_size = _NEVER
-    codec.color_range, codec.colorspace = ColorRange.JPEG, Colorspace.ITU601
-    codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
-    codec.options = {"preset": "8", "svtav1-params": _PARAMETERS}
-    with ordinary_priority():
-        codec.open()
-    return codec
+    options = {"preset": "8", "svtav1-params": _PARAMETERS}
+    return open_av1_encoder(side_px, side_px, fps, options, target_kbps, intra_every=_NEVER)
 
 
 def _resized(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
@@ -95,15 +77,3 @@ def _resized(rgb: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
         return np.ascontiguousarray(rgb)
     how = cv2.INTER_AREA if rgb.shape[0] > side_px else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(rgb, (side_px, side_px), interpolation=how), np.uint8)
-
-
-def _to_yuv(rgb: NDArray[np.uint8]) -> av.VideoFrame:
-    """Full-range BT.601, as keyframes are."""
-    return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-        format="yuv420p",
-        src_color_range=ColorRange.JPEG,
-        dst_color_range=ColorRange.JPEG,
-        dst_colorspace=Colorspace.ITU601,
-        interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
-        threads=1,
-    )

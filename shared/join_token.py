@@ -17,6 +17,19 @@ from shared.signaling_messages import ROOM_PATTERN, Join, Role
 _ADVICE = "Make a new one with: python -m signaling token --room ROOM --role ROLE --secret-file FILE"
 
 
+def join_from_settings(signaling: str, token_file: str, token_env: str) -> Join:
+    """The way into the room that an end's settings name ("" where one is not set). Raises UserError."""
+    if not signaling:
+        raise UserError("No signaling service was named: give --signaling ws://HOST:PORT/ws (see --help).")
+    if token_file:
+        return join_from_file(Path(token_file))
+    if token_env:
+        return join_from_environment(token_env)
+    raise UserError(
+        "A join token is needed: give --token-file or --token-env (see --help for how to make one)."
+    )
+
+
 def join_from_file(path: Path) -> Join:
     """The way into a room by the token in a file. Raises UserError."""
     try:

@@ -6,13 +6,18 @@ Invariant: whatever moment training is killed at, the last whole checkpoint stay
 import pickle
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from models.networks.codec import Codec
 from models.training.settings import Settings
 from shared.errors import UserError
+
+UNREADABLE: Final = (
+    OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError, AttributeError,
+)  # fmt: skip
+"""What `torch.load` raises for bytes that are not what they should be: it fails in all these ways."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -37,8 +42,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"There is no checkpoint {path}. Train one with `python -m models.training`."
         ) from error
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError,
-            AttributeError) as error:  # fmt: skip  # bytes that are no pickle fail in all these ways
+    except UNREADABLE as error:
         raise UserError(
             f"The checkpoint {path} is damaged or not a checkpoint ({error}). Use an earlier one."
         ) from error

@@ -10,7 +10,6 @@ validation people beside that of a mouth held still.
 """
 
 import argparse
-import pickle
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from models.networks.mesh_maps import INNER_LIPS, LIPS
 from models.networks.voice import VoiceEncoder
+from models.training.checkpoint import UNREADABLE
 from models.training.dataset import CachedClip, open_cache
 from models.training.samples import voice_window
 from shared.coding.mesh_basis import default_basis, fit_affine, fit_expression
@@ -138,8 +138,7 @@ def load_voice(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"There is no voice branch {path}. Train one with `python -m models.training.voice_branch`."
         ) from error
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError,
-            AttributeError) as error:  # fmt: skip  # bytes that are no pickle fail in all these ways
+    except UNREADABLE as error:
         raise UserError(
             f"The file {path} is damaged or holds no voice branch of this version ({type(error).__name__}). Train it anew."
         ) from error
