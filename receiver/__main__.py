@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.weights import bundle_digest
+from models.weights import bundle_digest, use_weights
 from receiver.backends.base import Backend
 from receiver.backends.choose import BACKENDS, SIZES, choose_backend
 from receiver.call import ReceiverCall
@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = options.pop("command", None)
         file, only_print = options.pop("config", None), options.pop("print_config", False)
         config = load_config(options, file)
+        if config.weights:
+            use_weights(Path(config.weights))
         if command == "doctor":
             return run_doctor(config.backend, config.size, config.threads)
         if only_print:
@@ -100,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="threads of the network (default: the cores but one, at most 2)",
+    )
+    add(
+        "--weights",
+        metavar="DIR",
+        help="one's own weights (python -m models.export --out DIR), before the shipped ones",
     )
     add("--seconds", type=float, metavar="S", help="end the call after this long")
     add(

@@ -19,8 +19,8 @@ class ReceiverConfig:
     """All settings of one call; None and "" mean not set.
 
     signaling: ws:// or wss:// address. token_file, token_env: where the join token is. sink: specs, see
-    `receiver.sinks.open`. backend, size, threads: see `receiver.backends.choose`. stats: JSON file. seconds: end after
-    this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
+    `receiver.sinks.open`. backend, size, threads: see `receiver.backends.choose`. weights: a folder of one's own.
+    stats: JSON file. seconds: end after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
     """
 
     signaling: str = ""
@@ -30,6 +30,7 @@ class ReceiverConfig:
     backend: str = "auto"
     size: str = "lite"
     threads: int | None = None
+    weights: str = ""
     stats: str = ""
     seconds: float | None = None
     rejoin_seconds: float = 30.0

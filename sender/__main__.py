@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from models.weights import bundle_digest
+from models.weights import bundle_digest, use_weights
 from sender.call_end import CallEnd, EndReason, LiveReport
 from sender.config import RUNGS, SenderConfig, load_config, print_config
 from sender.face.models import load_prior
@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if only_print:
             print(print_config(config), end="")
             return EXIT_OK
+        if config.weights:
+            use_weights(Path(config.weights))
         return asyncio.run(_call(config))
     except UserError as error:
         print(f"sender: {error}", file=sys.stderr)
@@ -120,6 +122,11 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         metavar="KBPS",
         help=f"pace of keyframes (default: {default.keyframe_kbps:g})",
+    )
+    add(
+        "--weights",
+        metavar="DIR",
+        help="one's own weights (python -m models.export --detector --out DIR), before the shipped ones",
     )
     add("--seconds", type=float, metavar="S", help="end the call after this long")
     add(

@@ -40,7 +40,8 @@ class SenderConfig:
     source: see `sender.sources.open`. signaling: ws:// or wss:// address. token_file, token_env: where the join token
     is. rung: "auto", or the one to stay on. max_kbps: on the wire; None: 20, or what the chosen rung, voice_kbps and
     bundle_ms take.
-    bundle_ms: None follows the network. voice_frame_ms: None follows the bundles. seconds: end after this long.
+    bundle_ms: None follows the network. voice_frame_ms: None follows the bundles. weights: a folder of one's own.
+    seconds: end after this long.
     """
 
     source: str = "pattern"
@@ -56,6 +57,7 @@ class SenderConfig:
     voice_frame_ms: int | None = None
     keyframe_bytes: int = 2048
     keyframe_kbps: float = 100.0
+    weights: str = ""
     stats: str = ""
     record_crop: str = ""
     seconds: float | None = None

@@ -24,6 +24,7 @@ from experiments.demo.page import render_page
 from experiments.demo.processes import Report as ChildReport
 from experiments.demo.video import Column, marked, write_side_by_side
 from experiments.sample import SAMPLE_PATH
+from receiver.backends.choose import SIZES
 from shared.errors import UserError
 
 DEFAULT_SECONDS: Final = 10.0
@@ -100,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--vgg-weights", type=Path, help="safetensors file of the measure vgg (default: the shared one)"
     )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="folder of your own weights (models.export --out); default: the shipped ones",
+    )
+    parser.add_argument(
+        "--size", choices=SIZES, default="lite", help="network of the receiver (default: %(default)s)"
+    )
     return parser
 
 
@@ -115,7 +124,8 @@ def _settings(options: argparse.Namespace) -> CallSettings:
     except OSError as error:
         raise UserError(f"Cannot write into {out}: {error.strerror}. Choose another --out.") from error
     source, seconds = _source(options.input, options.seconds or DEFAULT_SECONDS)
-    return CallSettings(source, seconds, options.bundle_ms, out)
+    weights = options.weights and options.weights.resolve()
+    return CallSettings(source, seconds, options.bundle_ms, out, weights=weights, size=options.size)
 
 
 def _source(given: str, seconds: float) -> tuple[str, float]:

@@ -66,7 +66,7 @@ class CallSettings:
     """source: what `sender --source` takes. seconds: of the call. out: folder of the results (exists).
 
     bundle_ms: None leaves it to the sender. film: also record what people would see (costs the receiver an H.264 encoder).
-    more: further flags of the sender.
+    more: further flags of the sender. weights: a folder of one's own for both ends, None: the shipped ones. size: of the network.
     """
 
     source: str
@@ -75,6 +75,13 @@ class CallSettings:
     out: Path
     film: bool = True
     more: tuple[str, ...] = ()
+    weights: Path | None = None
+    size: str = "lite"
+
+    @property
+    def weights_flags(self) -> tuple[str, ...]:
+        """What both ends are told about weights."""
+        return () if self.weights is None else ("--weights", str(self.weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +191,7 @@ def _sender_arguments(settings: CallSettings, files: CallFiles, url: str, token:
     return [
         *("sender", "--source", settings.source, "--signaling", url, "--token-file", str(token)),
         *("--stats", str(files.sender_stats), "--record-crop", str(files.crops)),
-        *("--seconds", f"{settings.seconds:g}", *bundle, *settings.more),
+        *("--seconds", f"{settings.seconds:g}", *bundle, *settings.weights_flags, *settings.more),
     ]
 
 
@@ -192,7 +199,7 @@ def _receiver_arguments(settings: CallSettings, files: CallFiles, url: str, toke
     film = ("--sink", f"mp4:{files.reconstructed}") if settings.film else ()
     return [
         *("receiver", "--signaling", url, "--token-file", str(token), "--stats", str(files.receiver_stats)),
-        *(*film, "--sink", f"lossless:{files.lossless}"),
+        *(*film, "--sink", f"lossless:{files.lossless}", "--size", settings.size, *settings.weights_flags),
     ]
 
 

@@ -1,7 +1,7 @@
 """Training, top to bottom.
 
-    python -m models.training --cache DIR --out DIR [--config FILE.yaml] [--minutes N] [--device auto] [--resume]
-                              [--workers N] [--profile]
+    python -m models.training --cache DIR --out DIR [--clips DIR] [--config FILE.yaml] [--minutes N] [--device auto]
+                              [--resume] [--workers N] [--profile]
 
 Ctrl-C at any moment writes a checkpoint; `--resume` goes on from it with the same samples in the same order.
 """
@@ -43,6 +43,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(prog="python -m models.training", description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="made by `python -m models.training.cache`")
+    parser.add_argument("--clips", type=Path, help="clips to put into the cache first, if they are not there")
     parser.add_argument(
         "--out", type=Path, required=True, help="checkpoint, curve (CSV) and picture grids go here"
     )
@@ -65,11 +66,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Train; returns the exit status."""
     options = parse_arguments(arguments)
     try:
+        if options.clips is not None:
+            _fill_cache(options.clips, options.cache)
         Run(options).train()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _fill_cache(clips: Path, cache: Path) -> None:
+    # Not at the top: a machine that trains from a cache made elsewhere has no decoder of video.
+    from models.training.cache import main as make_cache
+
+    if make_cache(["--clips", str(clips), "--out", str(cache)]) == 2:
+        raise UserError(f"The clips of {clips} could not be cached; the reason stands above.")
 
 
 @dataclass

@@ -39,6 +39,11 @@ def use_weights(folder: Path) -> None:
 
     Raises UserError when the folder has no readable manifest; then nothing changes.
     """
+    if not (folder / "manifest.json").is_file():
+        raise UserError(
+            f"There are no weights in {folder} (no manifest.json). Write some there with "
+            f"`python -m models.export --checkpoint FILE.pt --cache CACHE --out {folder}`."
+        )
     read_manifest(folder / "manifest.json")
     _own[:] = [folder]
     open_verified.cache_clear()

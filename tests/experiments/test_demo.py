@@ -1,6 +1,7 @@
 """experiments.demo: the measuring half on a made-up call, the command line's answers, and one real call."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import onnx
 import psutil
 import pytest
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from experiments.demo.measure import measure_call
 from experiments.demo.page import render_page
 from experiments.demo.processes import wait_until
 from experiments.demo.video import Column, write_side_by_side
+from models.export.manifest import write_manifest
+from models.weights import WEIGHTS_DIR, bundle_digest, read_manifest
+from receiver.backends.graph_backend import weight_names
 from tests.experiments.made_up_call import write_call
 from tests.experiments.test_report import GROUPS
 
@@ -130,14 +135,25 @@ def test_ctrl_c_leaves_a_playable_film_and_no_process(tmp_path: Path) -> None:
         assert len(list(container.decode(video=0))) >= 10
 
 
+def _shipped_digest() -> str:
+    return bundle_digest(list(weight_names("lite", read_manifest())))
+
+
 @pytest.mark.e2e
 @pytest.mark.network
-def test_three_seconds_of_the_sample_end_to_end(tmp_path: Path) -> None:
-    out = tmp_path / "demo"
-    done = run_demo("--out", str(out), "--seconds", "3")
+def test_three_seconds_of_the_sample_end_to_end_with_weights_of_ones_own(tmp_path: Path) -> None:
+    out, own = tmp_path / "demo", tmp_path / "weights"
+    for group in ("lite", "analyser"):
+        shutil.copytree(WEIGHTS_DIR / group, own / group)
+    encode = onnx.load(own / "lite" / "encode_reference.onnx")
+    encode.doc_string = "another file that computes the same"
+    onnx.save(encode, own / "lite" / "encode_reference.onnx")
+    write_manifest({"lite": "own", "analyser": "own"}, own)
+    done = run_demo("--out", str(out), "--seconds", "3", "--weights", str(own), "--size", "lite")
     assert done.returncode == 0, done.stderr
     report = json.loads((out / "report.json").read_text())
     assert {group: set(value) for group, value in report.items()} == GROUPS
+    assert report["model"]["sha256"] not in ("", _shipped_digest())
     assert report["frames"]["rendered"] >= 50
     assert 3 < report["wire"]["forward_kbps"] < 60
     assert (out / "report.html").stat().st_size > 10_000

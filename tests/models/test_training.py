@@ -16,10 +16,11 @@ from models.losses.perceptual import TAPS
 from models.networks.codec import Codec
 from models.training.__main__ import main
 from models.training.checkpoint import load_checkpoint, load_codec
-from models.training.dataset import CachedClip
+from models.training.dataset import CachedClip, open_cache
 from models.training.samples import Sampler
 from models.training.settings import LossWeights, Settings
 from models.training.step import Step, to_tensors
+from tests.models.clips import grey_clip, part_of_sample
 
 pytestmark = pytest.mark.model
 
@@ -155,6 +156,30 @@ def test_a_damaged_checkpoint_is_an_error_and_stays_as_it_is(
 def test_an_empty_cache_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--cache", str(tmp_path), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2
     assert "No cache in" in capsys.readouterr().err
+
+
+def test_a_folder_of_clips_is_cached_first_and_what_shows_nobody_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, cache = tmp_path / "clips", tmp_path / "cache"
+    clips.mkdir()
+    for name in ("one", "two"):
+        part_of_sample(clips / f"{name}.mp4", 6)
+    grey_clip(clips / "nobody.mp4")
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(TINY | {"steps": 1}))
+    arguments = ["--clips", str(clips), "--cache", str(cache), "--out", str(tmp_path / "run"), "--device", "cpu",
+                 "--config", str(config), "--vgg", str(tmp_path / "none")]  # fmt: skip
+    assert main(arguments) == 0
+    assert "left out nobody" in capsys.readouterr().out
+    assert {clip.name for clip in open_cache(cache)} == {"one", "two"}
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+
+
+def test_a_folder_without_clips_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--clips", str(tmp_path), "--cache", str(tmp_path / "c"), "--out", str(tmp_path / "run")]
+    assert main(arguments) == 2
+    assert "could not be cached" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

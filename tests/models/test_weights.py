@@ -149,6 +149,14 @@ def test_ones_own_weights_are_verified_too(own: Path) -> None:
 
 def test_a_folder_without_a_manifest_changes_nothing(own: Path) -> None:
     before = read_manifest()
+    with pytest.raises(UserError, match=r"no weights in .*models\.export"):
+        use_weights(own / "lite")
+    assert read_manifest() == before
+
+
+def test_a_folder_with_a_broken_manifest_changes_nothing(own: Path) -> None:
+    before = read_manifest()
+    (own / "lite" / "manifest.json").write_text("{")
     with pytest.raises(UserError, match="list of weights"):
         use_weights(own / "lite")
     assert read_manifest() == before

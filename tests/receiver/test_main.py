@@ -41,6 +41,7 @@ def test_print_config_shows_the_result_and_makes_no_call(capsys: pytest.CaptureF
         (["--signaling", "ws://127.0.0.1:1/ws"], "--token-file"),
         (["--signaling", "ws://127.0.0.1:1/ws", "--token-file", "/no/such/file"], "cannot be read"),
         (["--threads", "0"], "choose 1 to 64"),
+        (["--weights", "/no/such/folder"], "models.export"),
     ],
 )
 def test_what_one_can_mend_is_one_line_and_status_2(

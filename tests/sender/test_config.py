@@ -193,6 +193,7 @@ def test_what_cannot_be_written_is_explained(tmp_path: Path) -> None:
         ),
         (["--signaling", "ws://127.0.0.1:1/ws", "--token-file", "TOKEN", "--source", "camera:99"], "Plug in"),
         (["--config", "absent.toml"], "cannot be read"),
+        (["--weights", "absent"], "models.export"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
