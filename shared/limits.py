@@ -124,6 +124,28 @@ SINK_QUEUE_VOICE: Final = 500
 """Voice blocks that wait for a sink: 10 s of 20 ms packets, 1 MB."""
 RENDER_QUEUE: Final = 2
 """Pictures of one call that wait for the network; beyond that the oldest is dropped, the latest wins."""
+RENDER_BATCH_MAX: Final = 64
+"""Pictures, each of another call, that a network makes at once: a GPU is full long before, and each waits for all the others."""
+RENDER_BATCH_WAIT_MS: Final = 10
+"""A picture waits for those of other calls at most this long: a quarter of the time to the next one."""
+RENDER_ACTIVE_MS: Final = 100
+"""A call whose last picture was due longer ago is not waited for: two pictures and their jitter."""
+RENDER_CALLS_MAX: Final = 256
+"""Calls that share a network; one more is refused. Each keeps up to GALLERY_SIZE references, 10 MB of the size lite in bf16."""
+SUSPECT_PICTURES: Final = 25
+"""A call whose picture could not be made in a batch renders alone until it has made so many: a second of it."""
+LOAD_WINDOW_MS: Final = 1000
+"""Load is judged over this time: 25 pictures of each call."""
+LOAD_SHED_SHARE: Final = 0.1
+"""A network that loses more than this share of the pictures is overloaded; below it nobody sees more than a jerk."""
+LOAD_SHED_WINDOWS: Final = 2
+"""Windows in a row that are overloaded before calls are asked for less: a slow moment is no overload."""
+LOAD_ASK_SHARE: Final = 0.25
+"""Share of the calls that is asked for less at a time: all of them within four steps, and none for nothing."""
+LOAD_RELEASE_BUSY: Final = 0.6
+"""A call gets its pictures back while the network is busy for less than this share of the time: one call at most doubles it."""
+LOAD_RELEASE_WINDOWS: Final = 5
+"""Windows in a row without loss before a call gets its pictures back."""
 REFERENCE_QUEUE: Final = 2
 """Keyframes of one call that wait to be decoded and encoded; beyond that the oldest is dropped."""
 KEYFRAME_RATE_PER_S: Final = 1.0
@@ -191,7 +213,9 @@ SCTP_SACK_GAP_MAX: Final = 4096
 SACK_DELAY_MS: Final = 200
 """Longest wait before data is acknowledged (RFC 9260 section 6.2)."""
 SACK_EVERY_PACKETS: Final = 2
-"""Data packets after which an acknowledgement is due at once (RFC 9260 section 6.2)."""
+"""Data packets after which an acknowledgement is due (RFC 9260 section 6.2)."""
+SACK_HOLD_MS: Final = 20
+"""How long an acknowledgement that is due waits for a message that could take it along; one more packet ends the wait."""
 SDP_MAX_CANDIDATES: Final = 32
 """ICE candidates in one session description; every one is paired with every local one and probed."""
 TRANSPORT_OPEN_TIMEOUT_S: Final = 15.0
@@ -330,3 +354,37 @@ ACK_AFTER_BYTES: Final = 1500
 no more than that in half a second."""
 ACK_DELAY_GROWTH_MS: Final = 40
 """An acknowledgement is due at once when the transit grew by this (and twice the jitter) since the last one: a queue."""
+
+# --- ordinary WebRTC at the edges: WHEP out, WHIP in ---------------------------------------------------------------------
+WHEP_VIEWERS_MAX: Final = 8
+"""Viewers of one call at once: each has an encoder of its own, about a tenth of a core."""
+WHIP_REQUESTS_PER_S: Final = 2.0
+"""HTTP requests of one address to a WHEP or WHIP port in the long run: preflight, POST and DELETE are three a session."""
+WHIP_REQUESTS_BURST: Final = 12
+"""At once: four players behind one address that open together; a guesser of tokens gets no further than this."""
+WHIP_ADDRESSES_TRACKED: Final = 1000
+"""Addresses whose rate is remembered; the one unseen for longest is forgotten first."""
+WHIP_CONNECTIONS_MAX: Final = 64
+"""TCP connections of a WHEP or WHIP port at once; one more is closed unread."""
+WHIP_CONNECTION_S: Final = 10.0
+"""Life of one such connection, however slowly it speaks: a request and its answer take milliseconds."""
+WHIP_TOKEN_MIN_CHARS: Final = 16
+"""Shortest bearer token: 16 characters at random are 96 bits."""
+WHIP_SIDE_MAX_PX: Final = 1920
+"""Sides of a publisher's picture; a larger one ends its session: what is used of it is a face of 256 px."""
+WHIP_SILENCE_MS: Final = 3_000
+"""A publisher from whom nothing was decoded for this long may be replaced by another one."""
+WHIP_VOICE_WAIT_MS: Final = 200
+"""How long a block of a publisher's voice is waited for: aiortc holds 80 ms back, the network jitters by the rest."""
+LIVE_DELAY_MS: Final = 60
+"""Live sinks show and play this much later than they are told, so that a voice that comes in blocks has no holes."""
+LIVE_VOICE_MS: Final = 1_000
+"""Voice that a live sink keeps for those that read it; older voice is forgotten."""
+LIVE_PICTURES: Final = 8
+"""Pictures that wait for LIVE_DELAY_MS: 60 ms are two, and a burst after a stall is cut to the newest."""
+LIVE_CLOSE_S: Final = 3.0
+"""How long the end of a call waits for the thread of a live sink; a network call that hangs longer is left behind."""
+PUSH_RETRY_MIN_S: Final = 1.0
+"""Pause before a push connects again; it doubles with each failure."""
+PUSH_RETRY_MAX_S: Final = 30.0
+"""And grows to this at most: an ingest server that was restarted is found again within half a minute."""

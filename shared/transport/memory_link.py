@@ -15,7 +15,13 @@ from collections.abc import Callable
 
 from shared.errors import LimitExceeded
 from shared.frames import Channel, Outgoing
-from shared.limits import CTL_OUTBOX_MAX_BYTES, MESSAGE_MAX_BYTES, SACK_DELAY_MS, SACK_EVERY_PACKETS
+from shared.limits import (
+    CTL_OUTBOX_MAX_BYTES,
+    MESSAGE_MAX_BYTES,
+    SACK_DELAY_MS,
+    SACK_EVERY_PACKETS,
+    SACK_HOLD_MS,
+)
 from shared.transport.base import (
     PACKET_OVERHEAD_BYTES,
     TransportClosed,
@@ -171,10 +177,17 @@ class MemoryTransport:
 
     def _note_unacknowledged(self) -> None:
         self._unacknowledged_packets += 1
-        if self._unacknowledged_packets >= SACK_EVERY_PACKETS:
+        if self._unacknowledged_packets > SACK_EVERY_PACKETS:
             self._send_sack()
+        elif self._unacknowledged_packets == SACK_EVERY_PACKETS:
+            self._wait_with_sack(SACK_HOLD_MS)
         elif self._sack_timer is None:
-            self._sack_timer = self._loop.call_later(SACK_DELAY_MS / 1000, self._send_sack)
+            self._wait_with_sack(SACK_DELAY_MS)
+
+    def _wait_with_sack(self, delay_ms: int) -> None:
+        if self._sack_timer is not None:
+            self._sack_timer.cancel()
+        self._sack_timer = self._loop.call_later(delay_ms / 1000, self._send_sack)
 
     def _send_sack(self) -> None:
         self._settle_sack()

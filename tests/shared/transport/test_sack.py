@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from shared.frames import Channel
-from shared.limits import MESSAGE_MAX_BYTES, SACK_DELAY_MS, SACK_EVERY_PACKETS
+from shared.limits import MESSAGE_MAX_BYTES, SACK_DELAY_MS, SACK_EVERY_PACKETS, SACK_HOLD_MS
 from shared.transport.impairments import Impairment, PatternLoss
 from shared.transport.udp_proxy import UdpProxy
-from shared.transport.webrtc import WebRtcConfig
+from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
 from tests.shared.transport.pairs import collected, ctl, data_chunk, rt, send_chunk, until, webrtc_pair
 
 pytestmark = pytest.mark.network
@@ -16,6 +16,12 @@ pytestmark = pytest.mark.network
 FIRST_AND_LAST = 0x03
 UNORDERED = 0x04
 IMMEDIATE = 0x08
+
+
+async def send_packets(end: WebRtcTransport, count: int) -> None:
+    """Unordered messages of one byte, each in a packet of its own."""
+    for _ in range(count):
+        await send_chunk(end, data_chunk(end, b"x", flags=FIRST_AND_LAST | UNORDERED))
 
 
 async def reverse_cost(config: WebRtcConfig, messages: int = 40) -> tuple[int, float]:
@@ -52,16 +58,37 @@ async def test_a_single_message_is_acknowledged_within_the_delay() -> None:
         await until(lambda: a.counter.snapshot().reverse_packets > before, SACK_DELAY_MS / 1000)
 
 
-async def test_one_packet_less_than_the_limit_waits_and_the_next_is_acknowledged_at_once() -> None:
+async def test_one_packet_less_than_the_limit_waits_and_the_next_is_acknowledged_soon() -> None:
     async with webrtc_pair() as (a, b), collected(b):
         await asyncio.sleep(0.05)
         before = a.counter.snapshot().reverse_packets
-        for _ in range(SACK_EVERY_PACKETS - 1):
-            await send_chunk(a, data_chunk(a, b"x", flags=FIRST_AND_LAST | UNORDERED))
+        await send_packets(a, SACK_EVERY_PACKETS - 1)
         await asyncio.sleep(SACK_DELAY_MS / 4000)
         assert a.counter.snapshot().reverse_packets == before
-        await send_chunk(a, data_chunk(a, b"x", flags=FIRST_AND_LAST | UNORDERED))
-        await asyncio.sleep(SACK_DELAY_MS / 4000)
+        await send_packets(a, 1)
+        await asyncio.sleep(SACK_HOLD_MS / 1000 + SACK_DELAY_MS / 8000)
+        assert a.counter.snapshot().reverse_packets == before + 1
+
+
+async def test_one_packet_past_the_limit_is_acknowledged_at_once() -> None:
+    async with webrtc_pair() as (a, b), collected(b):
+        await asyncio.sleep(0.05)
+        before = a.counter.snapshot().reverse_packets
+        await send_packets(a, SACK_EVERY_PACKETS + 1)
+        await until(lambda: a.counter.snapshot().reverse_packets > before, SACK_HOLD_MS / 1000)
+        await asyncio.sleep(2 * SACK_HOLD_MS / 1000)
+        assert a.counter.snapshot().reverse_packets == before + 1
+
+
+async def test_an_answer_to_the_packet_that_makes_it_due_takes_it_along() -> None:
+    async with webrtc_pair() as (a, b), collected(b) as messages:
+        await asyncio.sleep(0.05)
+        before = a.counter.snapshot().reverse_packets
+        for _ in range(SACK_EVERY_PACKETS):
+            await a.send(rt(b"x"))
+        await until(lambda: len(messages) == SACK_EVERY_PACKETS)
+        await b.send(rt(b"answer"))
+        await asyncio.sleep(2 * SACK_HOLD_MS / 1000)
         assert a.counter.snapshot().reverse_packets == before + 1
 
 
