@@ -20,22 +20,17 @@ from typing import Any, Final
 import torch
 import yaml
 
+from experiments.provenance import commit, machine
 from models.losses.perceptual import default_vgg_path
 from models.training.__main__ import main as train
+from models.training.ablation_table import WHOLE, table
 from models.training.checkpoint import load_checkpoint
 from models.training.settings import read_settings
 from shared.errors import UserError
 
 ROWS: Final = Path(__file__).parent / "runs" / "ablation"
-WHOLE: Final = "whole"
 PROBE_STEPS: Final = (3, 9)
 """Steps of the two runs whose difference in time says how long a step takes."""
-SHOWN: Final = (
-    ("rebuilt_psnr", "psnr, dB", 2),
-    ("rebuilt_vgg", "vgg", 3),
-    ("rebuilt_mouth", "mouth, levels", 2),
-    ("rebuilt_eyes", "eyes, levels", 2),
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -158,29 +153,12 @@ def _rows(chosen: str | None) -> dict[str, tuple[str, ...]]:
 
 def write_results(out: Path, rows: dict[str, dict[str, Any]], steps: int) -> None:
     """Write OUT/ablation.json and OUT/ablation.md."""
-    result = {"steps": steps, "torch": torch.__version__, "rows": rows}
+    result = {
+        "machine": machine(), "commit": commit(), "steps": steps, "torch": torch.__version__, "rows": rows,
+    }  # fmt: skip
     (out / "ablation.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / "ablation.md").write_text(table(rows) + "\n")
     print(table(rows))
-
-
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Return a Markdown table: each score, and in brackets its difference from the whole codec's."""
-    whole = rows[WHOLE]["scores"]
-    shown = [entry for entry in SHOWN if entry[0] in whole]
-    lines = [
-        "| left out | samples | " + " | ".join(title for _, title, _ in shown) + " |",
-        "| --- | ---: |" + " ---: |" * len(shown),
-    ]
-    for name, row in rows.items():
-        cells = [_cell(row["scores"][key], whole[key], digits, name == WHOLE) for key, _, digits in shown]
-        left = "nothing" if name == WHOLE else ", ".join(row["without"])
-        lines.append(f"| {left} | {row['samples']:,} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(value: float, whole: float, digits: int, alone: bool) -> str:
-    return f"{value:.{digits}f}" if alone else f"{value:.{digits}f} ({value - whole:+.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from models.training.ablation import ROWS, main, table
+from models.training.ablation import ROWS, main
+from models.training.ablation_table import table
 from models.training.checkpoint import load_checkpoint
 from models.training.leave_out import PARTS
 from models.training.settings import read_settings
