@@ -30,12 +30,12 @@ from rich.progress import track
 from experiments.motion_table_clips import ClipMotion, distance_px, motion_of_cached, motion_of_clip
 from experiments.motion_table_coding import Setting, code_clip, tables_for
 from experiments.network.plan import speaking_clips
-from experiments.provenance import commit, machine
 from models.training.dataset import CachedClip, open_cache
 from sender.motion_encoder import MotionEncoder
 from shared.coding.motion_layout import EXPRESSION
 from shared.coding.tables import load_tables
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 COMPONENTS: Final = (8, 12, 16)
 STEPS: Final = (0.7, 1.0, 1.4, 2.0)

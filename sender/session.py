@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sender.call_end import CallEnd, EndReason, LiveReport
 from sender.config import SenderConfig
 from sender.crop_recorder import CropRecorder
+from sender.keyframe_policy import KeyframeKind
 from sender.picture_rungs import PictureOrder, PictureRungs
 from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed, Reference
 from sender.rate_follower import RateFollower
@@ -29,15 +30,17 @@ from sender.sources.base import Clock, Latest, MonotonicClock, Source, SourcePic
 from sender.stats import CallStats, PictureStat
 from sender.voice import VoiceEncoder
 from shared.coding.identity import coding_identity
+from shared.coding.motion_layout import SYMBOLS
 from shared.control import Bye, Disclosure, Hello, Pin
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import AckReceived, ControlReceived, Event
 from shared.core.ladder import Plan
 from shared.errors import RemoteError, UnsupportedVersion, UserError
-from shared.frames import Keyframe, VideoUnit
+from shared.frames import MotionFrame, VideoUnit
 from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE, PEER_PROBE_MS
 from shared.opus import OpusEncoder
+from shared.thread_priority import stand_back
 from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
 from shared.wire import PROTOCOL_VERSION
 
@@ -47,6 +50,8 @@ DISCLOSURE_TEXT: Final = "The picture is rebuilt by a neural network from motion
 VOICE_TAIL_S: Final = 0.25
 """How long the voice may outlast the pictures at the end of a source."""
 _KEYFRAME_IDS: Final = 256
+_OWN_POSE: Final = np.zeros(SYMBOLS, np.int16)
+"""The motion of the picture that a keyframe was made of."""
 _REPORT_INTERVAL_S: Final = 1.0
 
 
@@ -82,7 +87,7 @@ class SenderSession:
         self._next_keyframe_id = 0
         self._building: asyncio.Task[None] | None = None
         self._worker = ThreadPoolExecutor(1, "picture")
-        self._aside = ThreadPoolExecutor(1, "keyframe")
+        self._aside = ThreadPoolExecutor(1, "keyframe", initializer=stand_back)
         self._state = FaceState.WAITING_FACE
         self._media_ms = 0
         self._heard_us = self._clock.now_us()
@@ -160,6 +165,8 @@ class SenderSession:
             order = self.follower.picture_order()
             done, unit, compute_ms = await loop.run_in_executor(self._worker, process, order)
             self._take(picture, done, unit, compute_ms)
+            if self._building is not None and not self._references:
+                await asyncio.wait([self._building])  # nothing can be coded before there is a first keyframe
         await asyncio.wait([voice], timeout=VOICE_TAIL_S)
         self._finish(EndReason.SOURCE_ENDED)
 
@@ -224,24 +231,26 @@ class SenderSession:
         await asyncio.get_running_loop().run_in_executor(self._aside, recorder.write, media_ms, picture)
 
     async def _build(self, draft: KeyframeDraft) -> None:
-        """Codes a keyframe beside the pictures, so that motion goes on meanwhile."""
+        """Codes a keyframe: the first at once, later ones beside the pictures, so that motion goes on meanwhile."""
         keyframe_id = self._next_keyframe_id
         self._next_keyframe_id = (keyframe_id + 1) % _KEYFRAME_IDS
         start_us = self._clock.now_us()
-        keyframe, reference = await asyncio.get_running_loop().run_in_executor(
-            self._aside, self._pipeline.build_keyframe, draft, keyframe_id, self._config.keyframe_bytes
-        )
+        build = partial(self._pipeline.build_keyframe, draft, keyframe_id, self._config.keyframe_bytes)
+        first = draft.kind is KeyframeKind.FIRST
+        executor = self._worker if first else self._aside
+        keyframe, reference = await asyncio.get_running_loop().run_in_executor(executor, build)
         self._references[keyframe_id] = reference
         while len(self._references) > GALLERY_SIZE:
             self._references.pop(next(iter(self._references)))
         self.encoder.push_keyframe(keyframe)
-        self._note_keyframe(keyframe, (self._clock.now_us() - start_us) / 1000)
-        self._wake.set()
-
-    def _note_keyframe(self, keyframe: Keyframe, build_ms: float) -> None:
+        if first and self.follower.wants_motion(draft.media_ms):
+            self.encoder.push_motion(MotionFrame(draft.media_ms, keyframe_id, _OWN_POSE))
+            self.stats.counts["sent"] += 1
+        build_ms, image_bytes = (self._clock.now_us() - start_us) / 1000, len(keyframe.image)
         self.stats.keyframes.append(
-            {"media_ms": keyframe.media_ms, "image_bytes": len(keyframe.image), "build_ms": build_ms}
+            {"media_ms": draft.media_ms, "image_bytes": image_bytes, "build_ms": build_ms}
         )
+        self._wake.set()
 
     # --- the network ------------------------------------------------------------------------------------------------
 

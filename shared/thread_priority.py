@@ -10,7 +10,6 @@ often run as root). Cost: one look at /proc/self/task per encoder, about 20 micr
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,8 +23,7 @@ _BACK: Final = 10
 def stand_back() -> None:
     """Let the calling thread, and what it starts, take the processor when others leave it; elsewhere than on Linux nothing."""
     if sys.platform == "linux":  # there alone niceness belongs to a thread
-        own = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, own, min(19, os.getpriority(os.PRIO_PROCESS, own) + _BACK))
+        os.setpriority(os.PRIO_PROCESS, 0, min(19, os.getpriority(os.PRIO_PROCESS, 0) + _BACK))
 
 
 @contextmanager

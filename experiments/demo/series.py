@@ -19,8 +19,8 @@ from rich.progress import track
 from experiments.demo.call import CallFailed, CallSettings, run_call
 from experiments.demo.report import build_report
 from experiments.demo.stats import read_receiver_stats, read_sender_stats
-from experiments.provenance import commit, machine
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 

@@ -32,9 +32,9 @@ from experiments.network.plan import (
     speaking_clips,
 )
 from experiments.network.results import FILE_NAME, Results, key_of, load_results, save_results
-from experiments.provenance import commit, machine
 from sender.face.tracker import FaceModels
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 PAGE_NAME: Final = "network.html"
 FAILED_MOST, EXIT_USER, EXIT_INTERRUPTED = 100, 102, 130

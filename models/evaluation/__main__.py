@@ -70,6 +70,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--threads", type=int, default=1)
     add("--rung", default="motion", choices=("voice", "motion", "thumbnail"), help="what is sent")
     add("--references", type=int, default=1, help="most keyframes in the gallery, 1 to 4 (default 1)")
+    add(
+        "--fuse",
+        action="store_true",
+        help="render from all references at once, place by place (--backend torch; no receiver does it)",
+    )
     add("--thumbnail-kbps", type=float, default=5.0, help="of the thumbnail rung (default 5)")
     add("--every", type=int, default=5, help="measure every n-th frame (default 5)")
     add("--keyframe-bytes", type=int, default=2000)
@@ -126,7 +131,9 @@ class Evaluation:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._plan = Plan(options.rung, options.keyframe_bytes, options.references, options.thumbnail_kbps)
-        self._networks = open_networks(options.backend, options.size, options.threads, options.checkpoint)
+        self._networks = open_networks(
+            options.backend, options.size, options.threads, options.checkpoint, fused=options.fuse
+        )
         self._sender = OfflineSender(self._networks.coder)
         self._warp = choose_backend("mesh-warp", options.size, options.threads)
         self._tools: Tools = load_tools(load_vgg(None, threads=options.threads))
@@ -162,7 +169,8 @@ class Evaluation:
         frames = list(read_frames(clip.path))
         pcm = read_pcm(clip.path) if clip.speech else np.zeros(0, np.int16)
         coded = self._sender.code(frames, pcm, self._plan)
-        backend, ears, muted = self._networks.backend, self._networks.ears, self._options.muted
+        networks, muted = self._networks, self._options.muted
+        backend, ears = networks.gallery() if networks.gallery else networks.backend, networks.ears
         arms = {"rebuilt": rebuild(coded, backend, len(frames), muted=muted, ears=ears)}
         if coded.rung == "voice":
             arms["held_mouth"] = rebuild(coded, backend, len(frames), muted=True)

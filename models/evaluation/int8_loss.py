@@ -16,7 +16,6 @@ import numpy as np
 
 from experiments.measures.clip import Tools, compare_many, load_tools
 from experiments.measures.vgg import load_vgg
-from experiments.provenance import commit, machine
 from models.evaluation.__main__ import chosen_clips
 from models.evaluation.offline_call import OfflineSender
 from models.evaluation.offline_receiver import rebuild
@@ -28,6 +27,7 @@ from models.weights import open_verified, read_manifest, sha256_of
 from receiver.backends.base import Backend, ModelInfo
 from receiver.backends.choose import resolve
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 MAX_PSNR_LOSS_DB = 0.3
 MAX_VGG_LOSS = 0.03

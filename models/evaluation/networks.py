@@ -5,7 +5,9 @@ nothing to its renderer. Invariant: sender and receiver always come from the sam
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.export.graphs import AnalyserGraph, ReferenceGraph, RenderGraph, VoiceGraph
+from models.evaluation.fused_gallery import FusedGallery
+from models.export.graphs import AnalyserGraph, VoiceGraph
 from models.networks.codec import Codec
+from models.networks.renderer import Renderer
 from models.training.checkpoint import load_codec
-from models.weights import sha256_of
+from models.weights import bundle_digest, open_verified, sha256_of
 from receiver.backends.base import Backend, ModelInfo
 from receiver.backends.choose import choose_backend
-from receiver.backends.graph_backend import GraphBackend
+from receiver.backends.graph_backend import float_names
+from receiver.backends.torch_backend import TorchBackend, load_renderer
 from receiver.voice_features import COLUMNS, VoiceFeatures
 from sender.motion_encoder import MotionEncoder
 from shared.errors import UserError
@@ -31,39 +36,55 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Both ends of a call. ears: makes what listens to one clip's voice."""
+    """Both ends of a call. ears: makes what listens to one clip's voice. gallery: what renders one clip, None: `backend`."""
 
     backend: Backend
     coder: MotionEncoder
     ears: Callable[[], VoiceFeatures]
+    gallery: Callable[[], Backend] | None = None
 
 
-def open_networks(backend: str, size: str, threads: int, checkpoint: Path | None) -> Networks:
-    """Open shipped weights, or with `backend` torch a checkpoint. Raises UserError when they cannot be used, or do not fit."""
+def open_networks(
+    backend: str, size: str, threads: int, checkpoint: Path | None, *, fused: bool = False
+) -> Networks:
+    """Open shipped weights, or with `backend` torch a checkpoint. Raises UserError when they cannot be used, or do not fit.
+
+    fused: every frame from all references of its clip, in torch.
+    """
     if backend != "torch":
         if checkpoint is not None:
             raise UserError("Only --backend torch runs a checkpoint: add it, or leave --checkpoint out.")
-        return Networks(choose_backend(backend, size, threads), MotionEncoder(threads), VoiceFeatures)
+        if fused:
+            raise UserError("Only --backend torch fuses references: add it, or leave --fuse out.")
+    torch.set_num_threads(threads)
     if checkpoint is None:
-        raise UserError("--backend torch runs a checkpoint of the training: name it with --checkpoint FILE.")
+        make = partial(_shipped_gallery, size) if fused else None
+        return Networks(choose_backend(backend, size, threads), MotionEncoder(threads), VoiceFeatures, make)
     codec = load_codec(checkpoint)
     if codec.renderer.size.name != size:
         raise UserError(
             f"The checkpoint is of size {codec.renderer.size.name}: add --size {codec.renderer.size.name}."
         )
-    torch.set_num_threads(threads)
     model = ModelInfo(f"facewire-{size}-checkpoint", sha256_of(checkpoint))
-    return Networks(open_torch(codec, model), CheckpointEncoder(codec), lambda: CheckpointEars(codec))
+    make = partial(FusedGallery, deepcopy(codec.renderer), model) if fused else None
+    ears = partial(CheckpointEars, codec)
+    return Networks(on_cpu(codec.renderer, model), CheckpointEncoder(codec), ears, make)
 
 
-def open_torch(codec: Codec, model: ModelInfo) -> Backend:
-    """The receiver's two networks in torch, as a backend."""
-    graphs = (TorchGraph(ReferenceGraph(codec.renderer)), TorchGraph(RenderGraph(codec.renderer)))
-    return GraphBackend("torch", f"CPU, torch {torch.__version__}", model, *graphs)
+def on_cpu(renderer: Renderer, model: ModelInfo) -> Backend:
+    """A renderer as a backend, one picture at a time. It is taken over."""
+    return TorchBackend("torch", model, renderer, torch.device("cpu"), torch.float32, (1,))
+
+
+def _shipped_gallery(size: str) -> Backend:
+    names = float_names(size)
+    encode, render = (open_verified(name) for name in names)
+    model = ModelInfo(f"facewire-{size}", bundle_digest(list(names)))
+    return FusedGallery(load_renderer(size, encode, render), model)
 
 
 class TorchGraph:
-    """A module of `models.export.graphs` where the backends expect a graph of an engine."""
+    """A module of `models.export.graphs` with the numbers of an engine's graph: named arrays in and out."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module.eval()

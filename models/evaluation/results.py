@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from experiments.measures.clip import ClipMeans
-from experiments.provenance import commit, machine
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 DIGITS = 4
 NOT_SETTINGS = ("clips", "out", "checkpoint", "rivals_cache", "rivals_only")

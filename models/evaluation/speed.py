@@ -18,7 +18,6 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from experiments.provenance import commit, machine
 from experiments.sample import SAMPLE_PATH
 from models.evaluation.offline_call import OfflineSender
 from models.training.cache import read_frames
@@ -35,6 +34,7 @@ from sender.motion_encoder import ANALYSER, MotionEncoder, ReferenceCode, normal
 from shared.coding.motion_code import dequantise_motion
 from shared.coding.motion_layout import MotionValues
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 Picture = NDArray[np.uint8]
 Times = dict[str, float]

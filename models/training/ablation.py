@@ -20,13 +20,13 @@ from typing import Any, Final
 import torch
 import yaml
 
-from experiments.provenance import commit, machine
 from models.losses.perceptual import default_vgg_path
 from models.training.__main__ import main as train
 from models.training.ablation_table import WHOLE, table
 from models.training.checkpoint import load_checkpoint
 from models.training.settings import read_settings
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 ROWS: Final = Path(__file__).parent / "runs" / "ablation"
 PROBE_STEPS: Final = (3, 9)

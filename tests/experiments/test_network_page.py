@@ -17,10 +17,10 @@ from experiments.network.plan import CallPlan
 from experiments.network.results import Results, load_results, save_results
 from experiments.network.row import Row
 from experiments.network.timeline import PlanPoint, Timeline
-from experiments.provenance import commit, machine
 from experiments.sample import SAMPLE_PATH
 from sender.face.tracker import FaceModels
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 MODEL = {"name": "test", "sha256": "0" * 64}
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from models.evaluation.__main__ import main
+from models.evaluation.fused_gallery import relative_to
 from models.evaluation.gallery import NEW_REFERENCE_PX, TRAVEL_MS, Gallery, pose_distance_px
-from models.evaluation.networks import CheckpointEars, CheckpointEncoder, open_networks, open_torch
+from models.evaluation.networks import CheckpointEars, CheckpointEncoder, on_cpu, open_networks
 from models.evaluation.offline_call import (
     FRAME_MS,
     Coded,
@@ -22,7 +23,7 @@ from models.evaluation.offline_call import (
 from models.evaluation.offline_receiver import rebuild
 from models.networks.codec import Codec
 from models.training.voice import read_pcm
-from receiver.backends.base import Backend, ModelInfo
+from receiver.backends.base import Backend, ModelInfo, Reference
 from receiver.backends.choose import choose_backend
 from receiver.voice_features import VoiceFeatures
 from sender.keyframe_policy import INTERVAL_MS
@@ -32,6 +33,7 @@ from shared.coding.motion_layout import ANCHOR_SYMBOLS, MASK_SIDE, SYMBOLS
 from shared.errors import UserError
 from shared.frames import MotionFrame
 from tests.models.clips import part_of_sample, sample_frames
+from tests.models.tensors import driving
 
 pytestmark = pytest.mark.model
 
@@ -220,7 +222,6 @@ def test_a_checkpoint_codes_and_hears_by_its_own_weights(checkpoint: Path, mesh:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("torch", "nano", None), "name it with --checkpoint"),
         (("onnx", "lite", "checkpoint"), "Only --backend torch"),
         (("torch", "lite", "checkpoint"), "add --size nano"),
     ],
@@ -245,9 +246,44 @@ def test_a_torch_backend_of_the_same_weights_gives_the_same_picture_as_its_graph
     export_graph(ReferenceGraph(codec.renderer), tmp_path / "encode.onnx")
     export_graph(RenderGraph(codec.renderer), tmp_path / "render.onnx")
     coded = sender.code(frames[:2], NO_SOUND)
-    one = rebuild(coded, open_torch(codec, model), 2)[1]
+    one = rebuild(coded, on_cpu(codec.renderer, model), 2)[1]
     other = rebuild(coded, open_onnx(tmp_path / "encode.onnx", tmp_path / "render.onnx", model, 1), 2)[1]
     assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_the_shipped_weights_run_in_torch_too(sender: OfflineSender, frames: list[np.ndarray]) -> None:
+    coded = sender.code(frames[:2], NO_SOUND)
+    in_torch, in_onnx = (open_networks(name, "lite", 1, None).backend for name in ("torch", "onnx"))
+    one, other = rebuild(coded, in_torch, 2)[1], rebuild(coded, in_onnx, 2)[1]
+    difference = np.abs(one.astype(int) - other)
+    assert difference.mean() < 1.5, "int8 against float32"
+    assert difference.any()
+
+
+def test_one_reference_fused_is_that_reference(sender: OfflineSender, frames: list[np.ndarray]) -> None:
+    coded = sender.code(frames[:2], NO_SOUND)
+    networks = open_networks("torch", "lite", 1, None, fused=True)
+    assert networks.gallery is not None
+    one, other = rebuild(coded, networks.gallery(), 2)[1], rebuild(coded, networks.backend, 2)[1]
+    assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_a_frame_is_the_same_frame_from_another_reference(mesh: np.ndarray) -> None:
+    frame = driving(mesh, shift=0.1)
+    other = Reference(
+        np.zeros((256, 256, 3), np.uint8), np.float32(mesh + 0.05), np.full((8, 2), 0.3, np.float32),
+        np.full(8, 0.2, np.float32), np.ones((32, 32), np.uint8),
+    )  # fmt: skip
+    seen = relative_to(other, frame)
+    assert torch.equal(seen.driving_points, frame.driving_points)
+    assert torch.equal(seen.driving_keypoints, frame.driving_keypoints)
+    assert torch.allclose(seen.codes + seen.reference_codes, frame.codes + frame.reference_codes)
+    assert torch.allclose(seen.reference_points[0], torch.from_numpy(np.float32(mesh + 0.05)))
+
+
+def test_fusing_needs_torch() -> None:
+    with pytest.raises(UserError, match="fuses references"):
+        open_networks("onnx", "lite", 1, None, fused=True)
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ async def test_a_call_carries_keyframe_motion_and_voice_and_says_goodbye(tmp_pat
     assert decode_keyframe_image(keyframe.image, 256, 256).shape == (256, 256, 3)
     motion = [event.frame.media_ms for event in made.peer.of(MotionReceived)]
     assert motion == sorted(motion) and len(motion) >= 20
+    assert motion[0] == keyframe.media_ms, "the picture of the keyframe is its own motion"
     voice = [event.packet for event in made.peer.of(VoiceReceived)]
     assert [packet.media_ms for packet in voice] == list(range(0, 1600, 80))
 
