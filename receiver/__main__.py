@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from models.weights import bundle_digest, use_weights
 from receiver.backends.base import Backend
@@ -22,6 +22,8 @@ from receiver.call import ReceiverCall
 from receiver.clock import monotonic_us
 from receiver.config import ReceiverConfig, load_config, print_config
 from receiver.doctor import run_doctor
+from receiver.provenance_command import make_key, verify
+from receiver.provenance_setup import signer_of
 from receiver.render_worker import RenderWorker
 from receiver.seat import Seat, join_of
 from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession
@@ -29,10 +31,14 @@ from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
 from receiver.voice_features import VoiceFeatures
 from receiver.warm_up import warm_up
+from receiver.watermark.command import main as watermark_detect
 from shared.errors import UserError
 from shared.transport.base import Transport
+from shared.transport.fingerprints import fingerprints_of
 
 EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
+TOOLS: Final = {"watermark-detect": watermark_detect, "provenance-verify": verify, "provenance-key": make_key}
+"""Commands with arguments of their own."""
 ANALYSER = "analyser/analyser.onnx"
 """The network that gives keypoints and codes their meaning: both ends compare its hash (as `sender.motion_encoder`)."""
 _EXAMPLES = """\
@@ -40,6 +46,8 @@ examples:
   python -m receiver --signaling ws://127.0.0.1:8080/ws --token-file receiver.token --sink mp4:call.mp4
   python -m receiver --signaling wss://calls.example.org/ws --token-env FACEWIRE_TOKEN --sink window
   python -m receiver doctor           (what is there, what would be used, how fast, and how to mend the rest)
+  python -m receiver watermark-detect call.mp4        (does a film carry facewire's invisible mark?)
+  python -m receiver provenance-verify call.mp4       (is its signature right, and what does it say?)
 
 Settings come from the defaults, then --config FILE.toml, then flags; --print-config shows the result. Each second a
 line of JSON goes to stdout: state, media_s, forward_kbps, reverse_kbps, fps. Ctrl-C ends the call in good order.
@@ -50,7 +58,10 @@ measuring, do not. A token comes from: python -m signaling token --room ROOM --r
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one call; returns the process's exit status: 0, 1 when the other end was lost, 2 for what one can mend."""
-    options = vars(_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in TOOLS:
+        return TOOLS[given[0]](given[1:])
+    options = vars(_parser().parse_args(given))
     logging.basicConfig(level=logging.WARNING, format="receiver: %(message)s")
     try:
         command = options.pop("command", None)
@@ -116,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"wait this long for a peer that was lost, 0: not at all (default: {default.rejoin_seconds:g})",
     )
     add("--stats", metavar="FILE.json", help="write what happened, also after Ctrl-C or a lost peer")
+    add(
+        "--provenance-key",
+        metavar="DIR",
+        help="sign recordings with this key (python -m receiver provenance-key --out DIR)",
+    )
     add("--config", type=Path, metavar="FILE.toml", help="settings by their long names, with _ for -")
     add("--print-config", action="store_true", help="print the settings and end")
     return parser
@@ -127,7 +143,7 @@ async def _run(config: ReceiverConfig) -> int:
     backend = await asyncio.to_thread(choose_backend, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
     await asyncio.to_thread(warm_up, backend)
-    sinks = open_sinks(config.sink)
+    sinks = open_sinks(config.sink, signer_of(config, backend.model))
     worker = RenderWorker(backend)
     try:
         return await _call(config, worker, sinks)
@@ -147,7 +163,16 @@ async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) ->
         last = transport
         ears = await asyncio.to_thread(VoiceFeatures)
         return ReceiverSession(
-            transport, worker, part, model, left_s, stats, _print_report, voice_features=ears
+            transport,
+            worker,
+            part,
+            model,
+            left_s,
+            stats,
+            _print_report,
+            voice_features=ears,
+            fingerprints=fingerprints_of(transport),
+            on_authenticated=_print_digits,
         )
 
     call = ReceiverCall(seat.meet, connected, sinks, config.seconds, config.rejoin_seconds)
@@ -179,9 +204,21 @@ def _describe(backend: Backend) -> dict[str, Any]:
 
 
 def _shown(config: ReceiverConfig) -> dict[str, Any]:
-    """Settings for the statistics: where the token is and which service was used stay out."""
-    private = ("token_file", "token_env", "signaling")
-    return {name: value for name, value in asdict(config).items() if name not in private}
+    """Settings for the statistics: where the token is and which service was used stay out, of sinks their kinds remain.
+
+    The address of a push often ends in the key to somebody's channel.
+    """
+    private = ("token_file", "token_env", "signaling", "provenance_key", "weights")
+    shown = {name: value for name, value in asdict(config).items() if name not in private}
+    return shown | {"sink": [spec.partition(":")[0] for spec in config.sink]}
+
+
+def _print_digits(digits: str) -> None:
+    """Read aloud by both people: the voice is real, the picture is not."""
+    print(
+        f"receiver: security number {digits}. Compare it by voice: a different one means that somebody sits in between.",
+        file=sys.stderr,
+    )
 
 
 def _print_report(live: LiveReport) -> None:

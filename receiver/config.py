@@ -20,7 +20,8 @@ class ReceiverConfig:
 
     signaling: ws:// or wss:// address. token_file, token_env: where the join token is. sink: specs, see
     `receiver.sinks.open`. backend, size, threads: see `receiver.backends.choose`. weights: a folder of one's own.
-    stats: JSON file. seconds: end after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
+    stats: JSON file. provenance_key: folder of the key that signs recordings, "": one of this run's own. seconds: end
+    after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
     """
 
     signaling: str = ""
@@ -32,6 +33,7 @@ class ReceiverConfig:
     threads: int | None = None
     weights: str = ""
     stats: str = ""
+    provenance_key: str = ""
     seconds: float | None = None
     rejoin_seconds: float = 30.0
 

@@ -1,8 +1,10 @@
-"""The visible mark that says what a picture is, reconstructed or sent, and the card shown before there is a picture.
+"""The marks that say what a picture is, reconstructed or sent: one for people, one for machines; and the card before there is
+a picture.
 
-Must import numpy and cv2 only. Invariant: a picture that people see has passed `mark`; the mark is the same pixels
-in the same corner of every picture of its kind, so it neither flickers nor moves; "frozen" is added to it, not mixed in.
-(EU AI Act art. 50: label what is synthetic, no later than first exposure.)
+Must import numpy, cv2 and the watermark only. Invariant: a picture that people see has passed `mark`; the visible mark is the
+same pixels in the same corner of every picture of its kind, so it neither flickers nor moves; "frozen" is added to it, not
+mixed in; the invisible one covers the whole picture and says the same.
+(EU AI Act art. 50: label what is synthetic, no later than first exposure, and mark it so that machines can tell.)
 """
 
 from functools import lru_cache
@@ -11,6 +13,9 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from receiver.watermark.codes import Code
+from receiver.watermark.embed import embed
 
 MARK_TEXT: Final = "reconstructed"
 VIDEO_TEXT: Final = "video"
@@ -33,8 +38,8 @@ def label(reconstructed: bool, frozen: bool) -> str:
 
 
 def mark(picture: NDArray[np.uint8], text: str = MARK_TEXT) -> NDArray[np.uint8]:
-    """A copy of picture, RGB uint8 (H, W, 3), with the mark in its lower left corner."""
-    marked = picture.copy()
+    """A copy of picture, RGB uint8 (H, W, 3), with the visible mark in its lower left corner and the invisible one all over."""
+    marked = embed(picture, Code.VIDEO if text.startswith(VIDEO_TEXT) else Code.RECONSTRUCTED)
     ink_mask = _plate(picture.shape[0], text)
     top, left = mark_corner(picture.shape[0])
     region = marked[top : top + ink_mask.shape[0], left : left + ink_mask.shape[1]]

@@ -17,24 +17,30 @@ from typing import Final
 
 import numpy as np
 
-from receiver.backends.base import Backend, Reference
-from receiver.backends.choose import choose_backend, default_threads, resolve
-from shared.coding.mesh_basis import default_basis
+from receiver.backends.base import Backend, RenderRequest
+from receiver.backends.cards import nvidia_cards
+from receiver.backends.choose import candidates, choose_backend, default_threads
+from receiver.backends.onnx_backend import has_cuda
+from receiver.warm_up import mean_face
 from shared.coding.motion_code import dequantise_motion
-from shared.coding.motion_layout import CODES, KEYPOINTS, MASK_SIDE, SYMBOLS
+from shared.coding.motion_layout import SYMBOLS
 from shared.errors import UserError
-from shared.limits import PICTURE_SIZE_PX
 from shared.opus import OpusDecoder
 
 _FRAME_MS: Final = 40.0
 _WARM_UP: Final = 3
 _MEASURED: Final = 15
+_BATCH: Final = 8
+_BATCHES: Final = 3
 _PYAV_CODECS: Final = {
     "libdav1d": "keyframes cannot be decoded",
     "libx264": "mp4 cannot be recorded",
     "aac": "mp4 has no sound",
     "ffv1": "lossless cannot be recorded",
 }
+
+
+_MOTION: Final = dequantise_motion(np.ones(SYMBOLS, np.int16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +62,20 @@ def run_doctor(
     say(_line(found))
     if opened is None:
         return 1
-    speed = measure(opened)
-    say(_line(speed))
+    say(_line(measure(opened)))
+    if opened.batch_max > 1:
+        say(_line(measure_batch(opened)))
     return 0
 
 
 def examine() -> Iterator[Finding]:
     """What is here, one finding at a time, quick ones first."""
     yield _cpu()
+    yield _gpu()
     yield _package("onnxruntime", "ONNX Runtime", "pip install 'facewire[receiver]'")
     yield _package("openvino", "OpenVINO", "pip install 'facewire[openvino]' (about 1.5 times faster on x86)")
     yield _torch()
+    yield Finding("--backend auto", f"tries {', then '.join(candidates())}")
     yield from _codecs()
     yield _opus()
     yield _package(
@@ -78,26 +87,31 @@ def examine() -> Iterator[Finding]:
 
 def measure(backend: Backend) -> Finding:
     """Time of one picture on a neutral face."""
-    reference = Reference(
-        np.full((PICTURE_SIZE_PX, PICTURE_SIZE_PX, 3), 128, np.uint8),
-        default_basis().mean,
-        np.zeros((KEYPOINTS, 2), np.float32),
-        np.zeros(CODES, np.float32),
-        np.ones((MASK_SIDE, MASK_SIDE), np.uint8),
-    )
     start_s = time.perf_counter()
-    state = backend.encode_reference(reference)
+    state = backend.encode_reference(mean_face())
     keyframe_ms = (time.perf_counter() - start_s) * 1000
-    motion = dequantise_motion(np.ones(SYMBOLS, np.int16))
-    times_ms = []
-    for _ in range(_WARM_UP + _MEASURED):
-        start_s = time.perf_counter()
-        backend.render(state, motion)
-        times_ms.append((time.perf_counter() - start_s) * 1000)
-    median_ms = statistics.median(times_ms[_WARM_UP:])
+    request = RenderRequest(state, _MOTION)
+    median_ms = _median_ms(backend, [request], _WARM_UP, _MEASURED)
     detail = f"{median_ms:.1f} ms a picture (25 fps allow {_FRAME_MS:.0f}), {keyframe_ms:.0f} ms a keyframe"
     remedy = "" if median_ms < _FRAME_MS else "close other programs, or give more --threads"
     return Finding("speed", detail, remedy)
+
+
+def measure_batch(backend: Backend) -> Finding:
+    """Time of a picture of one call among several; how many calls that makes, `python -m receiver.bench` measures."""
+    count = min(_BATCH, backend.batch_max)
+    request = RenderRequest(backend.encode_reference(mean_face()), _MOTION)
+    median_ms = _median_ms(backend, [request] * count, 1, _BATCHES)
+    return Finding("many calls", f"{median_ms / count:.1f} ms a picture when {count} are made at once")
+
+
+def _median_ms(backend: Backend, requests: list[RenderRequest], before: int, measured: int) -> float:
+    times_ms = []
+    for _ in range(before + measured):
+        start_s = time.perf_counter()
+        backend.render_batch(requests)
+        times_ms.append((time.perf_counter() - start_s) * 1000)
+    return statistics.median(times_ms[before:])
 
 
 def _line(finding: Finding) -> str:
@@ -124,11 +138,41 @@ def _version(distribution: str) -> str:
         return "installed"
 
 
+def _gpu() -> Finding:
+    cards = nvidia_cards()
+    if not cards:
+        return Finding(
+            "NVIDIA GPU",
+            "none that may be used (in a container: start it with --gpus all); not needed for a call",
+        )
+    name = f"{cards[0]}{f' and {len(cards) - 1} more, of which none is used' if cards[1:] else ''}"
+    if has_cuda() or _torch_has_cuda():
+        return Finding("NVIDIA GPU", name)
+    return Finding("NVIDIA GPU", f"{name}, which nothing here can use", "pip install 'facewire[cuda]'")
+
+
 def _torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("torch, CUDA", "not installed (not needed on a CPU)")
-    card = Path("/proc/driver/nvidia/version").exists()
-    return Finding("torch, CUDA", f"torch {_version('torch')}, {'a' if card else 'no'} NVIDIA driver")
+        return Finding(
+            "torch",
+            "not installed: --backend torch and cuda need pip install 'facewire[cuda]'; a call on a CPU does not",
+        )
+    if importlib.util.find_spec("onnx") is None:
+        return Finding(
+            "torch",
+            f"{_version('torch')}, but nothing that reads its weights",
+            "pip install 'facewire[cuda]'",
+        )
+    if nvidia_cards() and not _torch_has_cuda():
+        return Finding(
+            "torch", f"{_version('torch')}, built for CPUs only", "pip install --force-reinstall torch"
+        )
+    return Finding("torch", _version("torch"))
+
+
+def _torch_has_cuda() -> bool:
+    """Judged by its version: builds for CPUs alone say so, and importing it takes seconds."""
+    return importlib.util.find_spec("torch") is not None and "+cpu" not in _version("torch")
 
 
 def _codecs() -> Iterator[Finding]:
@@ -175,4 +219,4 @@ def _open(name: str, size: str, threads: int | None) -> tuple[Finding, Backend |
     except UserError as error:
         return Finding("backend", f"{name} cannot be used", str(error)), None
     digest = f", model {backend.model.sha256[:12]}" if backend.model.sha256 else ""
-    return Finding("backend", f"{resolve(name)}: {backend.model.name} on {backend.device}{digest}"), backend
+    return Finding("backend", f"{backend.name}: {backend.model.name} on {backend.device}{digest}"), backend

@@ -6,7 +6,8 @@
     video -----> shelf ------------------------ picture as sent -------+
 
 Must not import asyncio. Invariant: a picture once shown is never followed by an empty one; what fails in one call reaches that
-call only. `show`, `hear` and the `add` methods are for the session's thread, the others run in the worker's.
+call only. `show`, `hear` and the `add` methods are for the session's thread, the others run in the worker's: of a call's
+pictures one is finished before the next is begun.
 """
 
 import time
@@ -18,7 +19,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from receiver.backends.base import Array, Backend, Picture, ReferenceState
+from receiver.backends.base import Array, Backend, Picture, ReferenceState, RenderRequest
 from receiver.disclosure import waiting_picture
 from receiver.mouth import VoiceMouth
 from receiver.picture_shelf import PictureShelf
@@ -62,17 +63,24 @@ class VideoBroken:
     error: Exception
 
 
+def _ignore(lower: bool) -> None:
+    """For calls that follow the network's load by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallCallbacks:
     """Called in the worker's threads; they must return at once and not raise.
 
-    on_failure: one picture could not be rendered. on_video_broken: see `VideoBroken`; for each unit lost by it.
+    on_failure: one picture could not be rendered. on_video_broken: see `VideoBroken`; for each unit lost by it. on_lower: the
+    network is overloaded and this call gets every second picture only (True) or all of them again (False); its peer could be
+    asked for a lower rung. This one may also come from the thread that opens another call.
     """
 
     on_rendered: Callable[[Rendered], None]
     on_reference: Callable[[ReferenceDone], None]
     on_failure: Callable[[Exception], None]
     on_video_broken: Callable[[VideoBroken], None]
+    on_lower: Callable[[bool], None] = _ignore
 
 
 class Lanes(Protocol):
@@ -95,6 +103,15 @@ class Lanes(Protocol):
     def close_call(self, call_id: int) -> None:
         """Forget a call and wait for the item at hand."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """A picture that the network has to make. start_s: when its making began, on the performance counter."""
+
+    due: PictureDue
+    request: RenderRequest
+    start_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +178,45 @@ class RenderCall:
     # --- in the worker's threads --------------------------------------------------------------------------------------
 
     def render(self, due: PictureDue) -> None:
-        """In the render lane."""
+        """A picture by itself, with the network at hand."""
+        job = self.begin(due)
+        if job is None:
+            return
+        outcome: Picture | Exception
+        try:
+            outcome = self._lanes.backend.render_batch([job.request])[0]
+        except Exception as error:  # an engine may raise anything; the call decides what becomes of it
+            outcome = error
+        self.finish(job, outcome)
+
+    def begin(self, due: PictureDue) -> RenderJob | None:
+        """What the network has to do for a picture, which `finish` ends; None: nothing, the call has its answer already."""
         start_s = time.perf_counter()
         try:
             voice = self._listen(due)
-            rendered, computed = self._rendered(due, voice)
-        except Exception as error:  # an engine may raise anything; the call decides what becomes of it
+            found = self._video(due) or self._request(due, voice)
+        except Exception as error:  # the voice's network may raise anything
             self._callbacks.on_failure(error)
+            return None
+        if isinstance(found, RenderRequest):
+            return RenderJob(due, found, start_s)
+        self._callbacks.on_rendered(found)
+        return None
+
+    def finish(self, job: RenderJob, outcome: Picture | Exception) -> None:
+        """outcome: the picture that was made, or why there is none."""
+        if isinstance(outcome, Exception):
+            self._callbacks.on_failure(outcome)
             return
-        compute_ms = (time.perf_counter() - start_s) * 1000 if computed else 0.0
-        self._callbacks.on_rendered(replace(rendered, compute_ms=compute_ms))
+        outcome.setflags(write=False)
+        request = job.request
+        self._last = _Last(outcome, request.state, request.motion, request.thumbnail)
+        compute_ms = (time.perf_counter() - job.start_s) * 1000
+        self._callbacks.on_rendered(Rendered(job.due, outcome, compute_ms))
+
+    def lower(self, lower: bool) -> None:
+        """The network is overloaded (True) or has room again (False): see `CallCallbacks`."""
+        self._callbacks.on_lower(lower)
 
     def prepare(self, keyframe: Keyframe) -> None:
         """In the reference lane."""
@@ -202,26 +248,20 @@ class RenderCall:
         self._mouth.follow((heard or self._ears.silence).expression, due.media_ms)
         return None if heard is None else heard.features
 
-    def _rendered(self, due: PictureDue, voice: Array | None) -> tuple[Rendered, bool]:
-        """The picture, and whether the network made it now."""
-        video = self._video(due)
-        if video is not None:
-            return video, False
+    def _request(self, due: PictureDue, voice: Array | None) -> RenderRequest | Rendered:
+        """What to ask of the network, or a picture that needs no asking."""
         state = None if due.keyframe_id is None else self._store.get(due.keyframe_id)
         if (
             state is None or due.values is None
         ):  # nothing yet, or it left the gallery while this picture waited
-            return Rendered(self._waits(due), self._last.picture, 0.0), False
+            return Rendered(self._waits(due), self._last.picture, 0.0)
         values = due.values if self._ears is None else self._mouth.move(due.values, due.voice_share)
         small = self._shelves[VideoKind.THUMBNAIL].nearest(due.media_ms)
         thumbnail = None if small is None else small.picture
         still = due.state in (PictureState.HELD, PictureState.VOICE)
         if still and self._last.shows(state, values, thumbnail):
-            return Rendered(due, self._last.picture, 0.0), False
-        picture = self._lanes.backend.render(state, values, voice, thumbnail)
-        picture.setflags(write=False)
-        self._last = _Last(picture, state, values, thumbnail)
-        return Rendered(due, picture, 0.0), True
+            return Rendered(due, self._last.picture, 0.0)
+        return RenderRequest(state, values, voice, thumbnail)
 
     def _waits(self, due: PictureDue) -> PictureDue:
         """A call that goes on does not wait for its first picture: its last one is held."""

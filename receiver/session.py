@@ -10,6 +10,7 @@ closed and the reason stands in the statistics.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
@@ -26,6 +27,8 @@ from receiver.voice_features import VoiceFeatures
 from shared.coding.identity import coding_identity
 from shared.control import (
     FEATURE_VIDEO,
+    AuthCommit,
+    AuthReveal,
     Bye,
     ControlMessage,
     Disclosure,
@@ -46,6 +49,7 @@ from shared.core.events import (
 from shared.errors import LimitExceeded, RemoteError, UnknownReference, UnsupportedVersion, UserError
 from shared.frames import Channel, Outgoing, Rung
 from shared.limits import CALL_MALFORMED_MAX, PEER_PROBE_MS
+from shared.short_authentication import NONCE_BYTES, AuthenticationFailed, Fingerprints, ShortAuthentication
 from shared.transport.base import Transport, TransportClosed, TransportState
 from shared.wire import PROTOCOL_VERSION, ControlFrame
 
@@ -70,9 +74,13 @@ class ReceiverSession:
         on_report: Callable[[LiveReport], None] = lambda report: None,
         now_us: Callable[[], int] = monotonic_us,
         voice_features: VoiceFeatures | None = None,
+        fingerprints: Fingerprints | None = None,
+        on_authenticated: Callable[[str], None] = lambda digits: None,
     ) -> None:
         """model: identity of the motion model, which both ends must share. on_report: called once a second.
         voice_features: this call's ears for the mouth, closed with it; None renders the mouth from motion alone.
+        fingerprints: of the transport's DTLS; None: no short authentication string. on_authenticated: called with the
+        digits once the exchange is complete; people must compare them.
 
         The worker may serve other calls and stays open; the sinks are this call's and are closed with it.
         """
@@ -91,6 +99,10 @@ class ReceiverSession:
             self._render_failed,
             self._video_broken,
         )
+        self._on_authenticated = on_authenticated
+        self._authentication: ShortAuthentication | None = None
+        if fingerprints is not None:
+            self._authentication = ShortAuthentication(fingerprints, secrets.token_bytes(NONCE_BYTES))
         self._heard_us = now_us()
         self._shown_before_failure = 0
         self._failures_in_row = 0
@@ -132,13 +144,17 @@ class ReceiverSession:
     # --- the network ------------------------------------------------------------------------------------------------
 
     async def _receive(self) -> None:
+        if (
+            self._authentication is not None
+        ):  # before anything of the peer is read, see shared.short_authentication
+            await self._send_control(self._authentication.commit())
         while True:
             _, data = await self._transport.receive()
             now_us = self._heard_us = self._now_us()
             try:
                 for event in self.decoder.receive(data, now_us):
                     self._take(event, now_us)
-            except UnsupportedVersion as error:
+            except (UnsupportedVersion, AuthenticationFailed) as error:
                 self._finish(EndReason.PEER_REFUSED, error)
             except RemoteError as error:
                 self._count_malformed(error)
@@ -171,10 +187,19 @@ class ReceiverSession:
                 self.stats.counts["disclosures"] += reconstructed
             case MediaConfig(rung=rung):
                 self._player.expect_motion(rung is not Rung.VOICE)
+            case AuthCommit() | AuthReveal() if self._authentication is not None:
+                self._authenticate(message, self._authentication)
             case Bye():
                 self._finish(EndReason.PEER_LEFT)
             case _:
                 self.stats.counts["ignored_events"] += 1
+
+    def _authenticate(self, message: AuthCommit | AuthReveal, authentication: ShortAuthentication) -> None:
+        answer = authentication.take(message)
+        if answer is not None:
+            self._start(self._send_control(answer))
+        if authentication.digits is not None:
+            self._on_authenticated(authentication.digits)
 
     def _compare(self, hello: Hello) -> None:
         """Other tables or another model would turn motion into nonsense, so the call ends with a reason."""

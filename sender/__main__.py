@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--source",
         metavar="SPEC",
-        help="video file (or file:PATH), camera, camera:N or pattern (default: pattern)",
+        help="video file (or file:PATH), camera, camera:N, pattern, or whip:HOST:PORT for a WebRTC publisher (default: pattern)",
     )
     add("--signaling", metavar="URL", help="address of the signaling service, such as ws://127.0.0.1:8080/ws")
     token = parser.add_mutually_exclusive_group()

@@ -67,13 +67,27 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthCommit:
+    """First half of `shared.short_authentication`. commitment: SHA-256 as 64 hex digits."""
+
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthReveal:
+    """Second half of `shared.short_authentication`. nonce: 32 bytes as 64 hex digits."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """The call ends. reason: for people, at most 256 bytes."""
 
     reason: str
 
 
-ControlMessage = Hello | Disclosure | MediaConfig | Pin | Bye
+ControlMessage = Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | Bye
 
 
 def pack_control(message: ControlMessage) -> bytes:
@@ -155,6 +169,13 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _hex_32_bytes(name: str, value: Any) -> str:
+    text = _text(name, value)
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise MalformedMessage(f"{name} must be 64 lower-case hexadecimal digits")
+    return text
+
+
 def _boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise MalformedMessage(f"{name} must be true or false")
@@ -196,6 +217,8 @@ _KINDS: Final[dict[str, tuple[type[ControlMessage], dict[str, Check]]]] = {
         },
     ),
     "pin": (Pin, {"rung": _optional_rung}),
+    "auth_commit": (AuthCommit, {"commitment": _hex_32_bytes}),
+    "auth_reveal": (AuthReveal, {"nonce": _hex_32_bytes}),
     "bye": (Bye, {"reason": _text}),
 }
 _NAMES: Final = {message_type: kind for kind, (message_type, _) in _KINDS.items()}

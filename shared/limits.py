@@ -113,6 +113,18 @@ SIGNALING_ADDRESSES_TRACKED: Final = 10_000
 SIGNALING_OUTBOX_MESSAGES: Final = 64
 """Messages waiting for a slow reader; one more closes that reader's connection."""
 
+# --- signaling: many processes, one Redis ---------------------------------------------------------------------------
+SIGNALING_SHARED_ROOMS_MAX: Final = 100_000
+"""Rooms at once in one Redis, about 1 KB each; a process still seats no more connections than SIGNALING_CONNECTIONS_MAX."""
+SIGNALING_LEASE_MS: Final = 9_000
+"""A seat in Redis whose process does not renew it for this long is free: so long the seats of a killed process stay taken."""
+SIGNALING_LEASE_RENEW_MS: Final = 3_000
+"""Seats are renewed this often: two renewals may fail before a lease ends."""
+SIGNALING_STORE_TIMEOUT_S: Final = 2.0
+"""Longest wait for an answer of Redis; then the peer is told to try again later."""
+SIGNALING_DRAIN_MAX_S: Final = 3600.0
+"""Longest time that a process asked to end may be told to wait for its calls."""
+
 # --- receiver ------------------------------------------------------------------------------------------------------
 SINK_MAX_GAP_MS: Final = 10_000
 """Largest hole of the media clock that a recording fills; a larger jump is a new clock (a peer may claim 2**32 ms)."""
@@ -372,6 +384,8 @@ WHIP_TOKEN_MIN_CHARS: Final = 16
 """Shortest bearer token: 16 characters at random are 96 bits."""
 WHIP_SIDE_MAX_PX: Final = 1920
 """Sides of a publisher's picture; a larger one ends its session: what is used of it is a face of 256 px."""
+WHIP_BACKLOG_FRAMES: Final = 120
+"""A publisher's coded frames that may wait for their decoder (aiortc has no bound of its own): 2 s at 60 a second."""
 WHIP_SILENCE_MS: Final = 3_000
 """A publisher from whom nothing was decoded for this long may be replaced by another one."""
 WHIP_VOICE_WAIT_MS: Final = 200
@@ -388,3 +402,7 @@ PUSH_RETRY_MIN_S: Final = 1.0
 """Pause before a push connects again; it doubles with each failure."""
 PUSH_RETRY_MAX_S: Final = 30.0
 """And grows to this at most: an ingest server that was restarted is found again within half a minute."""
+PUSH_STALL_S: Final = 15.0
+"""A server that takes nothing for this long, while it is connected to or later, is taken for lost."""
+WATERMARK_PICTURES: Final = 750
+"""Pictures of a file that the watermark detector reads: 30 s of a call say as much as an hour does."""

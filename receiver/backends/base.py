@@ -5,6 +5,7 @@ keyframe is in its `ReferenceState`, so one backend serves many calls, from one 
 encodes references.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,14 +52,30 @@ class ModelInfo:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """What one picture is made of.
+
+    voice: float32 (32,), features of the voice at that moment. thumbnail: RGB uint8 (side, side, 3), a small picture of about
+    that moment.
+    """
+
+    state: ReferenceState
+    motion: MotionValues
+    voice: Array | None = None
+    thumbnail: Picture | None = None
+
+
 class Backend(Protocol):
-    """One network on one device."""
+    """One network on one device. An engine that takes one picture at a time leaves out what concerns batches."""
 
     name: str
     """As in `--backend`."""
     device: str
     """What it runs on, for people."""
     model: ModelInfo
+    batch_max: int = 1
+    """Most pictures that `render_batch` makes at once."""
 
     def encode_reference(self, reference: Reference) -> ReferenceState:
         """Prepare a reference; once per keyframe."""
@@ -71,9 +88,9 @@ class Backend(Protocol):
         voice: Array | None = None,
         thumbnail: Picture | None = None,
     ) -> Picture:
-        """Return the picture, RGB uint8 (256, 256, 3).
-
-        voice: float32 (32,), features of the voice at that moment. thumbnail: RGB uint8 (side, side, 3), a small picture of
-        about that moment.
-        """
+        """Return the picture, RGB uint8 (256, 256, 3); see `RenderRequest`."""
         ...
+
+    def render_batch(self, requests: Sequence[RenderRequest]) -> list[Picture]:
+        """Pictures of 1..batch_max requests, of whichever calls, in their order; raises when one of them cannot be made."""
+        return [self.render(one.state, one.motion, one.voice, one.thumbnail) for one in requests]

@@ -1,1 +1,1 @@
-"""Where the rebuilt call goes: files, a window, or nowhere. `open.open_sinks` makes them from their specs."""
+"""Where the rebuilt call goes: files, a window, players, servers, other programs. `open.open_sinks` makes them from specs."""

@@ -5,6 +5,7 @@ Must not import asyncio or torch. Invariants: the file is playable up to its las
 exactly one picture, a missing one being the last picture again.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,9 @@ _DISCLOSURE: Final = "Pictures reconstructed by a neural network from keypoints 
 class Mp4Recorder:
     """Encodes one call into one file; runs in the thread of its `FileSink`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sign: Callable[[Path], None] | None = None) -> None:
+        """sign: called with the finished file, to put its provenance into it."""
+        self._path, self._sign = path, sign
         try:
             self._container = av.open(
                 str(path), "w", format="mp4", options={"movflags": _MOVFLAGS, "flush_packets": "1"}
@@ -74,7 +77,7 @@ class Mp4Recorder:
         self._repeat_until((file_ms - _STREAM_LAG_MS) // FRAME_MS)
 
     def finish(self) -> None:
-        """Bring both streams to the same end, flush the encoders and close the file."""
+        """Bring both streams to the same end, flush the encoders, close the file and sign it."""
         try:
             self._repeat_until(max(1, self._samples // (FRAME_MS * SAMPLES_PER_MS)))
             self._silence_until(self._next_tick * FRAME_MS * SAMPLES_PER_MS)
@@ -83,6 +86,8 @@ class Mp4Recorder:
             self._container.mux(self._audio.encode(None))
         finally:
             self._container.close()
+        if self._sign is not None:
+            self._sign(self._path)
 
     @property
     def _samples(self) -> int:
@@ -127,6 +132,6 @@ def _add_audio(container: av.container.OutputContainer) -> AudioStream:
     return stream
 
 
-def open_mp4(path: Path) -> FileSink:
-    """A recording sink at path (overwritten). Raises UserError when the path cannot be written."""
-    return FileSink(f"mp4:{path}", Mp4Recorder(path), max_pictures=SINK_QUEUE_PICTURES, shows=True)
+def open_mp4(path: Path, sign: Callable[[Path], None] | None = None) -> FileSink:
+    """A recording sink at path (overwritten), signed at its end. Raises UserError when the path cannot be written."""
+    return FileSink(f"mp4:{path}", Mp4Recorder(path, sign), max_pictures=SINK_QUEUE_PICTURES, shows=True)

@@ -1,11 +1,11 @@
 """From specs such as `mp4:call.mp4` to open sinks, and the one door through which pictures reach them.
 
-Must not import codecs or windows before a spec asks for them. Invariant: a showing sink only ever gets marked
+Must not import codecs, windows or WebRTC before a spec asks for them. Invariant: a showing sink only ever gets marked
 pictures; one sink that fails is closed and reported, and the others go on.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,26 @@ from receiver.sinks.none import NoneSink
 from shared.errors import UserError
 
 _LOG = logging.getLogger("facewire.receiver.sinks")
-SPECS = "mp4:PATH, lossless:PATH, window or none"
+SPECS = (
+    "mp4:PATH, lossless:PATH (to measure with, unmarked), window, whep:HOST:PORT (any WebRTC player watches), "
+    "push:rtmp://... or push:rtsp://..., pipe:PATH or pipe:- (raw pictures), virtual-camera or none"
+)
 
 
-def open_sink(spec: str) -> Sink:
-    """One sink from its spec. Raises UserError for an unknown spec or one that cannot be opened here."""
-    kind, _, path = spec.partition(":")
-    if kind in ("mp4", "lossless") and path:
-        return _open_file(kind, Path(path))
+def open_sink(spec: str, sign: Callable[[Path], None] | None = None) -> Sink:
+    """One sink from its spec. sign: puts its provenance into a finished recording.
+
+    Raises UserError for an unknown spec or one that cannot be opened here.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind in ("mp4", "lossless") and rest:
+        return _open_file(kind, Path(rest), sign)
+    if kind in ("whep", "push", "pipe") and rest:
+        return _open_stream(kind, rest)
+    if kind == "virtual-camera":
+        from receiver.sinks.virtual_camera import open_virtual_camera
+
+        return open_virtual_camera(rest)
     if spec == "none":
         return NoneSink()
     if spec == "window":
@@ -34,13 +46,27 @@ def open_sink(spec: str) -> Sink:
     raise UserError(f"Unknown sink '{spec}'. Use one of {SPECS}; give --sink again for several.")
 
 
-def _open_file(kind: str, path: Path) -> Sink:
+def _open_stream(kind: str, rest: str) -> Sink:
+    if kind == "whep":
+        from receiver.sinks.whep import open_whep
+
+        return open_whep(rest)
+    if kind == "push":
+        from receiver.sinks.push import open_push
+
+        return open_push(rest)
+    from receiver.sinks.pipe import open_pipe
+
+    return open_pipe(rest)
+
+
+def _open_file(kind: str, path: Path, sign: Callable[[Path], None] | None) -> Sink:
     if not path.resolve().parent.is_dir():
         raise UserError(f"Cannot write {path}: its folder does not exist. Make the folder first.")
     if kind == "mp4":
         from receiver.sinks.mp4 import open_mp4
 
-        return open_mp4(path)
+        return open_mp4(path, sign)
     from receiver.sinks.lossless import open_lossless
 
     return open_lossless(path)
@@ -121,12 +147,15 @@ class SinkSet:
         _LOG.error("%s", error)
 
 
-def open_sinks(specs: Sequence[str]) -> SinkSet:
-    """Open all specs; if one cannot be opened, those before it are closed and its UserError is raised."""
+def open_sinks(specs: Sequence[str], sign: Callable[[Path], None] | None = None) -> SinkSet:
+    """Open all specs, recordings to be signed by `sign`.
+
+    If one cannot be opened, those before it are closed and its UserError is raised.
+    """
     sinks: list[Sink] = []
     try:
         for spec in specs:
-            sinks.append(open_sink(spec))
+            sinks.append(open_sink(spec, sign))
     except UserError:
         SinkSet(sinks).close()
         raise

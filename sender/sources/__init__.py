@@ -1,1 +1,1 @@
-"""Where pictures and voice come from: a video file, a camera, or a drawn test pattern."""
+"""Where pictures and voice come from: a file, a camera, a WebRTC publisher, or a drawn test pattern."""

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from receiver.disclosure import MARK_TEXT, VIDEO_TEXT, label, mark, mark_corner, waiting_picture
+from receiver.watermark.codes import Code
+from receiver.watermark.detect import Detector
+from receiver.watermark.embed import embed
 
 
 @pytest.mark.parametrize("level", [0, 64, 128, 255])
@@ -16,10 +19,10 @@ def test_the_mark_stands_out_on_dark_and_bright_pictures(level: int) -> None:
     assert (picture == level).all(), "the picture that was handed in is not touched"
 
 
-def test_the_mark_is_the_same_in_every_picture_and_leaves_the_rest_alone() -> None:
+def test_the_mark_is_the_same_in_every_picture_and_leaves_the_rest_to_the_watermark() -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (256, 256, 3), np.uint8) for _ in range(2)]
-    touched = [(mark(picture) != picture).any(axis=2) for picture in pictures]
+    touched = [(mark(p) != embed(p, Code.RECONSTRUCTED)).any(axis=2) for p in pictures]
     top, left = mark_corner(256)
     for changed in touched:
         assert changed[top:252, left : left + 100].mean() > 0.9
@@ -51,3 +54,11 @@ def test_what_is_sent_as_video_and_what_is_frozen_says_so() -> None:
     top, left = mark_corner(256)
     word = np.s_[top:, left : left + 80]
     assert np.array_equal(ink[0][word], ink[1][word]), "the word stays where it was"
+
+
+@pytest.mark.parametrize("reconstructed", [True, False])
+def test_machines_read_what_people_read(reconstructed: bool) -> None:
+    detector = Detector()
+    detector.add(mark(waiting_picture(256), label(reconstructed, frozen=True)))
+    assert detector.decide().code is (Code.RECONSTRUCTED if reconstructed else Code.VIDEO)
+    assert detector.decide().found

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from models.weights import bundle_digest
-from receiver.__main__ import ANALYSER, main
+from receiver.__main__ import ANALYSER, _shown, main
+from receiver.config import ReceiverConfig
 from shared.join_token import join_from_token
 from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Role
@@ -50,6 +51,13 @@ def test_what_one_can_mend_is_one_line_and_status_2(
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert advice in error and error.startswith("receiver: ") and error.count("\n") == 1
+
+
+def test_statistics_name_sinks_without_their_addresses() -> None:
+    config = ReceiverConfig(signaling="ws://a/ws", token_file="t", sink=("push:rtmp://host/app/key", "none"))
+    shown = _shown(config)
+    assert shown["sink"] == ["push", "none"]
+    assert not {"signaling", "token_file", "token_env"} & set(shown)
 
 
 def test_the_doctor_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:

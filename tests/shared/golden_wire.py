@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from shared.control import Bye, ControlMessage, Disclosure, Hello, MediaConfig, Pin, pack_control
+from shared.control import (
+    AuthCommit,
+    AuthReveal,
+    Bye,
+    ControlMessage,
+    Disclosure,
+    Hello,
+    MediaConfig,
+    Pin,
+    pack_control,
+)
 from shared.frames import Rung, VideoKind, VideoUnit, VoicePacket
 from shared.wire import (
     Ack,
@@ -90,6 +100,8 @@ CONTROL: dict[str, ControlMessage] = {
     "control_media_config": MediaConfig(250, 80, 80, Rung.MOTION),
     "control_pin": Pin(Rung.VOICE),
     "control_unpin": Pin(None),
+    "control_auth_commit": AuthCommit("0123456789abcdef" * 4),
+    "control_auth_reveal": AuthReveal("fedcba9876543210" * 4),
     "control_bye": Bye("hung up"),
 }
 MALFORMED: dict[str, str] = {

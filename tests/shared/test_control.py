@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from shared.control import (
     PAYLOAD_MAX_BYTES,
+    AuthCommit,
+    AuthReveal,
     Bye,
     ControlMessage,
     Disclosure,
@@ -34,6 +36,8 @@ messages = (
         st.sampled_from(Rung),
     )
     | st.builds(Pin, st.none() | st.sampled_from(Rung))
+    | st.builds(AuthCommit, st.binary(min_size=32, max_size=32).map(bytes.hex))
+    | st.builds(AuthReveal, st.binary(min_size=32, max_size=32).map(bytes.hex))
     | st.builds(Bye, short)
 )
 
@@ -55,6 +59,10 @@ def test_unknown_kinds_and_keys_are_ignored() -> None:
         {"kind": "bye"},
         {"kind": 7},
         {"reason": "x"},
+        {"kind": "auth_commit", "commitment": "0" * 63},
+        {"kind": "auth_commit", "commitment": "0" * 65},
+        {"kind": "auth_reveal", "nonce": "A" * 64},
+        {"kind": "auth_reveal", "nonce": b"0" * 64},
         {"kind": "pin", "rung": 4},
         {"kind": "pin", "rung": True},
         {"kind": "pin", "rung": "video"},

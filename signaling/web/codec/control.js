@@ -36,10 +36,18 @@ const PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES - 1;
  * @typedef {Readonly<{kind: "pin", rung: number | null}>} Pin
  */
 /**
+ * First half of the short authentication string (shared/short_authentication.py). commitment: 64 hex digits.
+ * @typedef {Readonly<{kind: "auth_commit", commitment: string}>} AuthCommit
+ */
+/**
+ * Second half of the same. nonce: 64 hex digits.
+ * @typedef {Readonly<{kind: "auth_reveal", nonce: string}>} AuthReveal
+ */
+/**
  * The call ends. reason: for people, at most 256 bytes.
  * @typedef {Readonly<{kind: "bye", reason: string}>} Bye
  */
-/** @typedef {Hello | Disclosure | MediaConfig | Pin | Bye} ControlMessage */
+/** @typedef {Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | Bye} ControlMessage */
 
 /**
  * How one field travels: its name in the message, its name here, and what checks it.
@@ -68,6 +76,8 @@ const KINDS = new Map([
     ],
   ],
   ["pin", [["rung", "rung", optionalRung]]],
+  ["auth_commit", [["commitment", "commitment", hex32Bytes]]],
+  ["auth_reveal", [["nonce", "nonce", hex32Bytes]]],
   ["bye", [["reason", "reason", text]]],
 ]);
 
@@ -124,6 +134,13 @@ function integer(low, high) {
 function text(name, value) {
   if (typeof value === "string") return value;
   throw new MalformedMessage(`${name} must be a string`);
+}
+
+/** @param {string} name @param {unknown} value */
+function hex32Bytes(name, value) {
+  const digits = text(name, value);
+  if (/^[0-9a-f]{64}$/.test(digits)) return digits;
+  throw new MalformedMessage(`${name} must be 64 lower-case hexadecimal digits`);
 }
 
 /** @param {string} name @param {unknown} value */

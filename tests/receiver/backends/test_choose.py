@@ -2,6 +2,7 @@
 
 import builtins
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,52 @@ import pytest
 from models.weights import WeightFile, sha256_of, verify
 from receiver.backends import choose
 from receiver.backends.base import BackendUnavailable
-from receiver.backends.choose import choose_backend, default_threads, resolve
-from receiver.backends.onnx_backend import open_onnx
+from receiver.backends.choose import candidates, choose_backend, default_threads, resolve
+from receiver.backends.onnx_backend import has_cuda, open_onnx, open_onnx_cuda
 from receiver.backends.openvino_backend import open_openvino
 from shared.errors import UserError
 from tests.receiver.backends.tiny_graphs import MODEL, write_graphs
 
+ALL = ("torch", "onnx", "openvino")
 
-def test_auto_is_openvino_where_it_is_installed_else_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    for installed, expected in ((object(), "openvino"), (None, "onnx")):
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name, found=installed: found)
-        assert resolve("auto") == expected
+
+@pytest.mark.parametrize(
+    ("cards", "gpu_runtime", "installed", "expected"),
+    [
+        ((), False, ALL, ["openvino", "onnx"]),
+        ((), True, ("torch", "onnx"), ["onnx"]),
+        (("H200",), True, ALL, ["cuda", "onnx", "openvino"]),
+        (("H200",), False, ("torch", "openvino"), ["openvino", "onnx"]),
+        (("H200",), False, ALL, ["cuda", "openvino", "onnx"]),
+    ],
+)
+def test_auto_tries_what_is_here_the_fastest_first(
+    cards: tuple[str, ...],
+    gpu_runtime: bool,
+    installed: tuple[str, ...],
+    expected: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "nvidia_cards", lambda: cards)
+    monkeypatch.setattr(choose, "has_cuda", lambda: gpu_runtime)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in installed or None)
+    assert candidates() == expected and resolve("auto") == expected[0]
+
+
+def test_auto_takes_the_next_when_the_fastest_cannot_be_used_and_a_name_takes_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_one(engine: str, *ignored: object) -> str:
+        if engine == "cuda":
+            raise BackendUnavailable("no GPU after all")
+        return engine
+
+    monkeypatch.setattr(choose, "_open", open_one)
+    monkeypatch.setattr(choose, "candidates", lambda: ["cuda", "openvino"])
+    found: object = choose_backend("auto")
+    assert found == "openvino" and "no GPU after all" in caplog.text
+    with pytest.raises(BackendUnavailable):
+        choose_backend("cuda")
 
 
 def test_the_mesh_warp_needs_no_weights() -> None:
@@ -28,9 +64,22 @@ def test_the_mesh_warp_needs_no_weights() -> None:
 
 
 @pytest.mark.parametrize("name", ["torch", "cuda"])
-def test_backends_that_are_not_there_name_those_that_are(name: str) -> None:
-    with pytest.raises(BackendUnavailable, match="openvino or onnx"):
+def test_torch_that_is_not_installed_is_named_with_its_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "receiver.backends.torch_backend", None)
+    with pytest.raises(BackendUnavailable, match=r"facewire\[cuda\]"):
         choose_backend(name)
+
+
+def test_onnx_runtime_that_falls_back_to_the_cpu_does_not_pass_for_a_gpu(tmp_path: Path) -> None:
+    if has_cuda():
+        pytest.skip("ONNX Runtime is built for NVIDIA GPUs here: it may not fall back")
+    with (
+        pytest.warns(UserWarning, match="CUDAExecutionProvider"),
+        pytest.raises(BackendUnavailable, match="cannot use"),
+    ):
+        open_onnx_cuda(*write_graphs(tmp_path), MODEL)
 
 
 def test_unknown_names_and_numbers_are_refused_with_the_choice() -> None:

@@ -1,0 +1,105 @@
+"""receiver.session and the short authentication string: what a peer can do to it, and what people get to see."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+
+from receiver.backends.mesh_warp import MeshWarpBackend
+from receiver.render_worker import RenderWorker
+from receiver.session import CallEnd, EndReason, ReceiverSession
+from receiver.sinks.open import SinkSet
+from shared.control import AuthCommit, AuthReveal, ControlMessage, pack_control, parse_control
+from shared.frames import Channel, Outgoing
+from shared.short_authentication import Fingerprints, ShortAuthentication
+from shared.transport.base import TransportClosed
+from shared.transport.memory_link import MemoryLink
+from shared.wire import ControlFrame, parse
+from tests.receiver.remote import MODEL
+from tests.receiver.sinks.test_open import Kept
+
+OURS, THEIRS, NONCE = (sha256(name.encode()).digest() for name in ("ours", "theirs", "nonce"))
+
+
+class Made:
+    """A session with fingerprints, and the peer's end of the link."""
+
+    def __init__(self, fingerprints: Fingerprints | None) -> None:
+        self.link, self.worker, self.digits = MemoryLink(), RenderWorker(MeshWarpBackend()), list[str]()
+        self.session = ReceiverSession(
+            self.link.b,
+            self.worker,
+            SinkSet([Kept()]),
+            MODEL,
+            fingerprints=fingerprints,
+            on_authenticated=self.digits.append,
+        )
+        self.heard: list[ControlMessage] = []
+
+    async def say(self, message: ControlMessage) -> None:
+        await self.link.a.send(Outgoing(Channel.CTL, bytes(ControlFrame(pack_control(message)))))
+
+    async def hear(self, kind: type[AuthCommit] | type[AuthReveal]) -> AuthCommit | AuthReveal:
+        while True:
+            _, data = await self.link.a.receive()
+            frame = parse(data)
+            message = parse_control(frame.payload) if isinstance(frame, ControlFrame) else None
+            if message is not None:
+                self.heard.append(message)
+            if isinstance(message, kind):
+                return message
+
+
+@asynccontextmanager
+async def running(fingerprints: Fingerprints | None) -> AsyncIterator[tuple[Made, asyncio.Task[CallEnd]]]:
+    made = Made(fingerprints)
+    task = asyncio.ensure_future(made.session.run())
+    try:
+        yield made, task
+    finally:
+        made.session.stop()
+        await task
+        await made.link.a.close()
+        made.worker.close()
+
+
+async def test_people_see_the_digits_that_the_peer_sees() -> None:
+    async with running(Fingerprints(OURS, THEIRS)) as (made, _):
+        peer = ShortAuthentication(Fingerprints(THEIRS, OURS), NONCE)
+        commit = await made.hear(AuthCommit)
+        shown = peer.take(commit)
+        assert shown is not None and made.heard[0] != commit, "hello comes first"
+        await made.say(peer.commit())
+        peer.take(await made.hear(AuthReveal))
+        await made.say(shown)
+        async with asyncio.timeout(5):
+            while not made.digits:
+                await asyncio.sleep(0.005)
+    assert made.digits == [peer.digits]
+
+
+async def test_the_nonce_is_not_shown_before_the_peer_has_committed_itself() -> None:
+    async with running(Fingerprints(OURS, THEIRS)) as (made, _):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await made.hear(AuthReveal)
+    assert not any(isinstance(message, AuthReveal) for message in made.heard)
+
+
+async def test_a_peer_that_changes_its_nonce_ends_the_call() -> None:
+    async with running(Fingerprints(OURS, THEIRS)) as (made, task):
+        peer = ShortAuthentication(Fingerprints(THEIRS, OURS), NONCE)
+        await made.say(peer.commit())
+        await made.say(AuthReveal(OURS.hex()))
+        assert (await task).reason is EndReason.PEER_REFUSED
+    assert made.digits == []
+
+
+async def test_without_fingerprints_or_with_a_peer_that_knows_nothing_of_it_the_call_goes_on() -> None:
+    async with running(None) as (made, task):
+        await made.say(AuthReveal(OURS.hex()))
+        with suppress(TimeoutError, TransportClosed):
+            async with asyncio.timeout(0.2):
+                await made.hear(AuthCommit)
+        assert not task.done() and made.session.stats.counts["malformed"] == 0
+    assert not any(isinstance(message, AuthCommit) for message in made.heard)
