@@ -18,6 +18,7 @@ from torch import nn
 
 from models.evaluation.fused_gallery import FusedGallery
 from models.export.graphs import AnalyserGraph, VoiceGraph
+from models.export.read_back import read_renderer
 from models.networks.codec import Codec
 from models.networks.renderer import Renderer
 from models.training.checkpoint import load_codec
@@ -25,7 +26,7 @@ from models.weights import bundle_digest, open_verified, sha256_of
 from receiver.backends.base import Backend, ModelInfo
 from receiver.backends.choose import choose_backend
 from receiver.backends.graph_backend import float_names
-from receiver.backends.torch_backend import TorchBackend, load_renderer
+from receiver.backends.torch_backend import TorchBackend
 from receiver.voice_features import COLUMNS, VoiceFeatures
 from sender.motion_encoder import MotionEncoder
 from shared.errors import UserError
@@ -80,7 +81,7 @@ def _shipped_gallery(size: str) -> Backend:
     names = float_names(size)
     encode, render = (open_verified(name) for name in names)
     model = ModelInfo(f"facewire-{size}", bundle_digest(list(names)))
-    return FusedGallery(load_renderer(size, encode, render), model)
+    return FusedGallery(read_renderer(size, encode, render), model)
 
 
 class TorchGraph:

@@ -18,10 +18,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.export.read_back import shipped_codec
 from models.losses.perceptual import Vgg19, default_vgg_path
 from models.networks.codec import Codec
 from models.training.adversary import Adversary, wants_adversary
-from models.training.checkpoint import load_checkpoint, load_codec, save_checkpoint, settings_dict, start_from
+from models.training.checkpoint import (
+    SHIPPED,
+    codec_of,
+    load_checkpoint,
+    save_checkpoint,
+    settings_dict,
+    start_from,
+)
 from models.training.clock import StageClock
 from models.training.dataset import open_cache, open_stills
 from models.training.leave_out import leave_out
@@ -111,7 +119,7 @@ class Run:
             [clip for clip in clips if clip.split == "train"], self.settings, open_stills(options.cache)
         )
         vgg = _load_vgg(options.vgg, self.device)
-        teacher = load_codec(Path(self.settings.teacher)).to(self.device) if self.settings.teacher else None
+        teacher = codec_of(self.settings.teacher, "lite").to(self.device) if self.settings.teacher else None
         self.adversary = Adversary(self.settings, self.device) if wants_adversary(self.settings) else None
         exact = options.profile and self.device.type == "cuda"
         self.clock = StageClock(torch.cuda.synchronize if exact else None)
@@ -234,10 +242,12 @@ def _device_name(asked: str) -> str:
 
 def _initial_codec(settings: Settings) -> Codec:
     codec = Codec(settings.size)
-    if settings.start_from:
+    if settings.start_from == SHIPPED:
+        codec.load_state_dict(shipped_codec(settings.size).state_dict())
+    elif settings.start_from:
         start_from(codec, Path(settings.start_from))
     if settings.detector_from:
-        source = load_codec(Path(settings.detector_from))
+        source = codec_of(settings.detector_from, settings.size)
         codec.analyser.load_state_dict(source.analyser.state_dict())
         codec.voice.load_state_dict(source.voice.state_dict())
         codec.analyser.requires_grad_(False)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import torch
 
+from models.export.read_back import shipped_codec
 from models.networks.codec import Codec
 from models.training.settings import Settings
 from shared.errors import UserError
@@ -18,6 +19,10 @@ UNREADABLE: Final = (
     OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, LookupError, TypeError, AttributeError,
 )  # fmt: skip
 """What `torch.load` raises for bytes that are not what they should be: it fails in all these ways."""
+
+
+SHIPPED: Final = "shipped"
+"""In place of a checkpoint's path: the weights that come with facewire."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -49,6 +54,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "codec" not in state or "settings" not in state:
         raise UserError(f"The file {path} is not a checkpoint of facewire.")
     return state
+
+
+def codec_of(source: str, size: str) -> Codec:
+    """Return the codec of a checkpoint's path, or for SHIPPED that of `size` as it is shipped. Raises UserError."""
+    return shipped_codec(size) if source == SHIPPED else load_codec(Path(source))
 
 
 def load_codec(path: Path, *, average: bool = True) -> Codec:

@@ -38,7 +38,8 @@ class Settings:
     adversarial_from_step: when the adversarial losses begin, if they have weight. detector_from: checkpoint whose frozen
     detector to use (the detector *is* the bitstream). voice_from: file of `models.training.voice_branch`, or a checkpoint,
     whose voice branch to use; it comes last, so it wins over that of start_from and detector_from. teacher: checkpoint to
-    distil from. without: parts to leave out, for ablations (models/training/leave_out.py)."""
+    distil from. Instead of a checkpoint start_from, detector_from and teacher take `shipped`: the weights that come with
+    facewire (as teacher: lite). without: parts to leave out, for ablations (models/training/leave_out.py)."""
 
     size: str = "lite"
     seed: int = 0

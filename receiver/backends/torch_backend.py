@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from models.export.graphs import DRIVING, ReferenceGraph, RenderGraph
+from models.export.read_back import read_renderer
 from models.networks.renderer import Renderer
-from models.networks.sizes import SIZES
 from receiver.backends.base import (
     Array,
     Backend,
@@ -35,12 +35,10 @@ from receiver.backends.base import (
     ReferenceState,
     RenderRequest,
 )
-from receiver.backends.initialisers import network_weights
 from receiver.backends.tensors import driving_inputs, reference_inputs
 from receiver.warm_up import mean_face
 from shared.coding.motion_code import dequantise_motion
 from shared.coding.motion_layout import SYMBOLS, MotionValues
-from shared.errors import UserError
 from shared.limits import PICTURE_SIZE_PX, RENDER_BATCH_MAX
 
 CUDA_BATCHES: Final[tuple[int, ...]] = (1, 2, 4, 8, 12, 16, 24, 32, 48, RENDER_BATCH_MAX)
@@ -289,20 +287,6 @@ def _describe(device: torch.device) -> str:
     return f"CPU, {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}"
 
 
-def load_renderer(size: str, encode: Path, render: Path) -> Renderer:
-    """The network of one size with the weights of its two float32 graphs. Raises UserError when they do not fit."""
-    renderer = Renderer(SIZES[size])
-    weights = {name: torch.from_numpy(array) for name, array in network_weights((encode, render)).items()}
-    try:
-        renderer.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(
-            f"The weights of size {size} are not those of this network ({str(error).splitlines()[-1].strip()}). They were "
-            "exported by another version: export them again, or choose --backend onnx."
-        ) from error
-    return renderer
-
-
 def open_torch(
     name: str, size: str, encode: Path, render: Path, model: ModelInfo, threads: int
 ) -> TorchBackend:
@@ -314,7 +298,7 @@ def open_torch(
     else:
         torch.set_num_threads(threads)
         device, precision, batches = torch.device("cpu"), torch.float32, CPU_BATCHES
-    return TorchBackend(name, model, load_renderer(size, encode, render), device, precision, batches)
+    return TorchBackend(name, model, read_renderer(size, encode, render), device, precision, batches)
 
 
 def _check_gpu() -> None:

@@ -12,6 +12,7 @@ import yaml
 from torch import nn
 
 from models.export.__main__ import main as export
+from models.export.read_back import shipped_codec
 from models.losses.perceptual import TAPS
 from models.networks.codec import Codec
 from models.training.__main__ import main
@@ -200,6 +201,16 @@ def test_the_analyser_of_another_run_is_taken_over_and_stays(
     names = [name for name in first["codec"] if name.startswith(("analyser.", "voice."))]
     assert all(torch.equal(first["average"][name], second["codec"][name]) for name in names)
     assert all(torch.equal(first["average"][name], second["average"][name]) for name in names)
+
+
+def test_a_run_can_begin_with_what_is_shipped(train: Callable[..., int], tmp_path: Path) -> None:
+    assert train("run", steps=1, size="nano", start_from="shipped", detector_from="shipped") == 0
+    shipped, found = shipped_codec("nano").state_dict(), load_codec(tmp_path / "run" / "checkpoint.pt")
+    moved = {name for name, value in found.state_dict().items() if not torch.allclose(value, shipped[name])}
+    assert moved, "one step was made"
+    assert not any(name.startswith(("analyser.", "voice.")) for name in moved), "the bitstream stays the same"
+    largest = max(float((found.state_dict()[name] - shipped[name]).abs().max()) for name in moved)
+    assert largest < 0.05
 
 
 def test_a_voice_branch_is_brought_in_and_stays(train: Callable[..., int], tmp_path: Path) -> None:

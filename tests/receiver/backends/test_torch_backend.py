@@ -12,7 +12,6 @@ from receiver.backends.base import Backend, BackendUnavailable, ModelInfo, Refer
 from receiver.backends.choose import choose_backend
 from receiver.backends.graph_backend import float_names
 from receiver.backends.onnx_backend import open_onnx
-from shared.errors import UserError
 from shared.limits import RENDER_BATCH_MAX
 from tests.receiver.backends.faces import motion, reference
 
@@ -20,6 +19,7 @@ torch = pytest.importorskip("torch", reason="the extra 'cuda' is not installed")
 
 from torch.overrides import TorchFunctionMode  # noqa: E402
 
+from models.export.read_back import read_renderer  # noqa: E402
 from models.networks.renderer import Renderer  # noqa: E402
 from models.networks.sizes import TINY  # noqa: E402
 from receiver.backends import torch_backend  # noqa: E402
@@ -27,7 +27,6 @@ from receiver.backends.torch_backend import (  # noqa: E402
     CUDA_BATCHES,
     IndicesOnDevice,
     TorchBackend,
-    load_renderer,
     open_torch,
 )
 
@@ -72,7 +71,7 @@ def float_onnx() -> Backend:
 
 
 def lite(device: Any, precision: Any, batches: tuple[int, ...]) -> TorchBackend:
-    renderer = load_renderer("lite", *(open_verified(name) for name in float_names("lite")))
+    renderer = read_renderer("lite", *(open_verified(name) for name in float_names("lite")))
     return TorchBackend("test", MODEL, renderer, device, precision, batches)
 
 
@@ -173,12 +172,6 @@ def test_a_gpu_that_cannot_be_used_is_said_with_what_to_do(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BackendUnavailable, match=message):
         open_torch("cuda", "lite", Path(), Path(), MODEL, 1)
-
-
-def test_weights_of_another_network_are_refused_with_what_to_do() -> None:
-    encode, render = (open_verified(name) for name in float_names("lite"))
-    with pytest.raises(UserError, match="export them again"):
-        load_renderer("nano", encode, render)
 
 
 @needs_gpu
