@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from models.weights import bundle_digest, use_weights
 from receiver.backends.base import Backend
-from receiver.backends.choose import BACKENDS, SIZES, choose_backend
+from receiver.backends.choose import BACKENDS
+from receiver.backends.fitting import SIZE_CHOICES, open_fitting
 from receiver.call import ReceiverCall
 from receiver.clock import monotonic_us
 from receiver.config import ReceiverConfig, load_config, print_config
@@ -30,7 +31,6 @@ from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
 from receiver.voice_features import VoiceFeatures
-from receiver.warm_up import warm_up
 from receiver.watermark.command import main as watermark_detect
 from shared.errors import UserError
 from shared.transport.base import Transport
@@ -107,7 +107,11 @@ def _parser() -> argparse.ArgumentParser:
         "--sink", action="append", metavar="SPEC", help=f"{SPECS}; may be given several times (default: none)"
     )
     add("--backend", choices=BACKENDS, help=f"what runs the network (default: {default.backend})")
-    add("--size", choices=SIZES, help=f"size of the network (default: {default.size})")
+    add(
+        "--size",
+        choices=SIZE_CHOICES,
+        help=f"size of the network; auto: lite, or nano where lite is too slow (default: {default.size})",
+    )
     add(
         "--threads",
         type=int,
@@ -140,9 +144,8 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(config: ReceiverConfig) -> int:
     """Everything that can be refused is opened before anybody is called."""
     join_of(config)
-    backend = await asyncio.to_thread(choose_backend, config.backend, config.size, config.threads)
+    backend = await asyncio.to_thread(open_fitting, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
-    await asyncio.to_thread(warm_up, backend)
     sinks = open_sinks(config.sink, signer_of(config, backend.model))
     worker = RenderWorker(backend)
     try:

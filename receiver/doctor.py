@@ -19,7 +19,8 @@ import numpy as np
 
 from receiver.backends.base import Backend, RenderRequest
 from receiver.backends.cards import nvidia_cards
-from receiver.backends.choose import candidates, choose_backend, default_threads
+from receiver.backends.choose import candidates, default_threads
+from receiver.backends.fitting import AUTO, open_fitting
 from receiver.backends.onnx_backend import has_cuda
 from receiver.warm_up import mean_face
 from shared.coding.motion_code import dequantise_motion
@@ -53,7 +54,7 @@ class Finding:
 
 
 def run_doctor(
-    backend: str = "auto", size: str = "lite", threads: int | None = None, say: Callable[[str], None] = print
+    backend: str = "auto", size: str = AUTO, threads: int | None = None, say: Callable[[str], None] = print
 ) -> int:
     """Print all findings; returns 0 when a call can be received here, 1 otherwise."""
     for finding in examine():
@@ -215,7 +216,7 @@ def _weights() -> Finding:
 
 def _open(name: str, size: str, threads: int | None) -> tuple[Finding, Backend | None]:
     try:
-        backend = choose_backend(name, size, threads)
+        backend = open_fitting(name, size, threads)
     except UserError as error:
         return Finding("backend", f"{name} cannot be used", str(error)), None
     digest = f", model {backend.model.sha256[:12]}" if backend.model.sha256 else ""

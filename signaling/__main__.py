@@ -4,19 +4,33 @@ Invariant: a `UserError` ends the command with one line on stderr and exit statu
 """
 
 import argparse
+import asyncio
 import os
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from shared import limits
 from shared.errors import UserError
 from shared.signaling_messages import Role
 from signaling import keys
-from signaling.config import checked_config
+from signaling.config import ServeConfig, checked_config
 from signaling.tokens import sign_token
+
+if TYPE_CHECKING:
+    from signaling.service import SignalingService
+
+
+_EXAMPLES = """\
+examples:
+  python -m signaling secret > join.secret
+  python -m signaling serve --secret-file join.secret
+  python -m signaling serve --secret-file join.secret --redis redis://10.0.0.5:6379/0 --metrics-port 9101
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m signaling", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="serve|token|link|secret")
 
-    serve = commands.add_parser("serve", help="run the signaling service")
+    serve = commands.add_parser(
+        "serve",
+        help="run the signaling service",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     serve.set_defaults(command=_serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=8080, help="TCP port (default: %(default)s)")
@@ -48,6 +67,26 @@ def _parser() -> argparse.ArgumentParser:
         "--proxy", action="append", default=[], help="address whose X-Forwarded-For is believed"
     )
     serve.add_argument("--open-rooms", action="store_true", help="let anybody who loads the page open a room")
+    serve.add_argument(
+        "--redis",
+        default="",
+        metavar="URL",
+        help="redis://HOST:PORT/0: keep rooms there, shared by many processes",
+    )
+    serve.add_argument("--redis-password-file", type=Path, help="file with its password")
+    serve.add_argument(
+        "--metrics-host", default="127.0.0.1", help="address of --metrics-port (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--metrics-port", type=int, default=0, help="TCP port of /metrics for Prometheus (default: none)"
+    )
+    serve.add_argument(
+        "--drain-seconds",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="after SIGTERM wait this long for those in rooms; a second SIGTERM ends at once (default: %(default)g)",
+    )
     serve.add_argument("--print-config", action="store_true", help="print the settings and end")
     _add_secret(serve)
 
@@ -97,6 +136,11 @@ def _serve(options: argparse.Namespace) -> int:
         origins=options.allow_origin,
         proxies=options.proxy,
         open_rooms=options.open_rooms,
+        redis_url=options.redis,
+        redis_password_file=options.redis_password_file,
+        metrics_host=options.metrics_host,
+        metrics_port=options.metrics_port,
+        drain_s=options.drain_seconds,
     )
     if options.print_config:
         print(config.as_json())
@@ -104,18 +148,42 @@ def _serve(options: argparse.Namespace) -> int:
     # Imported here so that `token` and `secret` need no web server.
     from signaling.logs import configure_logging
     from signaling.server import run
-    from signaling.service import SignalingService
 
-    turn_secret = keys.secret_from_file(options.turn_secret_file) if options.turn_secret_file else None
-    service = SignalingService(config, _load_secret(options), turn_secret)
+    service = _service(config, options)
     configure_logging(sys.stderr)
     try:
-        run(config, service)
+        asyncio.run(run(config, service))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         place = f"{config.host} port {config.port}"
         raise UserError(f"Cannot listen on {place} ({reason}). Give another --port or --host.") from None
     return 0
+
+
+def _service(config: ServeConfig, options: argparse.Namespace) -> "SignalingService":
+    from signaling.service import SignalingService
+
+    secret = _load_secret(options)
+    turn_secret = keys.secret_from_file(options.turn_secret_file) if options.turn_secret_file else None
+    _require(config.metrics_port != 0, "--metrics-port", "prometheus_client")
+    _require(bool(config.redis_url), "--redis", "redis")
+    if not config.redis_url:
+        return SignalingService(config, secret, turn_secret)
+    from signaling.lobby import Clocks
+    from signaling.redis_lobby import RedisLobby  # its library is an extra
+
+    file, clocks = options.redis_password_file, Clocks()
+    password = keys.secret_from_file(file) if file else None
+    return SignalingService(
+        config, secret, turn_secret, clocks, RedisLobby(config.redis_url, secret, clocks, password)
+    )
+
+
+def _require(wanted: bool, flag: str, module: str) -> None:
+    if wanted and find_spec(module) is None:
+        raise UserError(
+            f"{flag} needs the Python package {module}. Install it: pip install 'facewire[operations]'."
+        )
 
 
 def _token(options: argparse.Namespace) -> int:

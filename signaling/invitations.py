@@ -24,16 +24,18 @@ def add_invitations(app: web.Application, service: SignalingService) -> None:
     async def rooms(request: web.Request) -> web.Response:
         if not service.config.open_rooms:
             return web.Response(text="Rooms are not opened from the page here.\n", status=403)
-        if refusal := _refusal(request, service):
+        if refusal := await _refusal(request, service):
             return refusal
+        if service.draining:
+            return web.Response(text="This process is about to end.\n", status=503)
         room, own, other = service.new_room()
         return web.json_response({"room": room, "own": own, "other": other})
 
     async def renew(request: web.Request) -> web.Response:
-        if refusal := _refusal(request, service):
+        if refusal := await _refusal(request, service):
             return refusal
         try:
-            return web.json_response({"token": service.renew(_join(await request.text()))})
+            return web.json_response({"token": await service.renew(_join(await request.text()))})
         except RemoteError:
             return web.Response(text="This token cannot be renewed.\n", status=403)
 
@@ -41,12 +43,12 @@ def add_invitations(app: web.Application, service: SignalingService) -> None:
     app.router.add_post("/renew", renew)
 
 
-def _refusal(request: web.Request, service: SignalingService) -> web.Response | None:
+async def _refusal(request: web.Request, service: SignalingService) -> web.Response | None:
     if not origin_allowed(request.headers.get("Origin"), service.config.allowed_origins):
         return web.Response(text="Pages of this origin may not ask.\n", status=403)
     forwarded_for = request.headers.getall("X-Forwarded-For", [])
     try:
-        service.admit_request(client_address(request.remote, forwarded_for, service.config.proxies))
+        await service.admit_request(client_address(request.remote, forwarded_for, service.config.proxies))
     except Refused as refused:
         return web.Response(text=f"{refused}\n", status=_STATUS[refused.code])
     return None

@@ -51,20 +51,22 @@ class AddressRates:
 
 
 class ConnectionRate:
-    """What one connection may send: its own bucket, its address's bucket, and patience that ends."""
+    """What one connection may send: its own bucket, and patience that ends."""
 
-    def __init__(self, address: str, addresses: AddressRates, now_ms: int) -> None:
-        self._address = address
-        self._addresses = addresses
+    def __init__(self, now_ms: int) -> None:
         self._own = TokenBucket(limits.SIGNALING_MESSAGES_PER_S, limits.SIGNALING_MESSAGES_BURST, now_ms)
         self._violations = 0
 
     def take(self, now_ms: int) -> bool:
         """True when the message may be looked at; otherwise it is dropped and counted."""
-        if self._own.take(now_ms) and self._addresses.take(self._address, now_ms):
+        if self._own.take(now_ms):
             return True
-        self._violations += 1
+        self.violated()
         return False
+
+    def violated(self) -> None:
+        """Counts a message that was dropped because of its address's rate."""
+        self._violations += 1
 
     @property
     def exhausted(self) -> bool:

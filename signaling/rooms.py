@@ -87,6 +87,10 @@ class Rooms:
         """True while the connection sits in a room."""
         return connection in self._connections and self._connections[connection].room is not None
 
+    def is_occupied(self, room: str) -> bool:
+        """True while somebody sits in the room."""
+        return room in self._rooms and bool(self._rooms[room].members)
+
     def open(self, address: str, now_ms: int) -> int:
         """The number of a new connection, which must join before its deadline; raises `Refused`."""
         same = sum(c.address == address for c in self._connections.values())

@@ -6,7 +6,9 @@ the security headers, and nothing about a request is logged.
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +24,12 @@ from signaling.origin import origin_allowed
 from signaling.page import WEB_FOLDER, PageFolders, add_page
 from signaling.refusal import Refused
 from signaling.security_headers import add_security_headers
-from signaling.service import CLOSE_TIMEOUT_S, HEARTBEAT_S, SignalingService
+from signaling.service import CLOSE_TIMEOUT_S, CONNECTION_LOST, HEARTBEAT_S, SignalingService
 
 TICK_S: Final = 1.0
 """How often deadlines are looked at; they may be late by this much."""
+DRAIN_TICK_S: Final = 0.2
+"""How often a process that drains looks whether its last connection has left."""
 _HTTP_STATUS: Final = {ErrorCode.RATE_LIMITED: 429, ErrorCode.TOO_MANY_CONNECTIONS: 503, ErrorCode.BUSY: 503}
 
 _log = logging.getLogger(LOGGER_NAME)
@@ -37,12 +41,14 @@ def make_app(service: SignalingService, web_folder: Path = WEB_FOLDER) -> web.Ap
     app.on_response_prepare.append(add_security_headers)
 
     async def ticking(_: web.Application) -> AsyncIterator[None]:
+        await service.start()
         ticker = asyncio.create_task(_tick_forever(service))
         yield
         ticker.cancel()
+        await service.close()
 
     async def say_goodbye(_: web.Application) -> None:
-        _log.info("stopping", extra={"connections": service.rooms.connection_count})
+        _log.info("stopping", extra={"connections": service.lobby.connection_count})
         service.stop()
 
     app.cleanup_ctx.append(ticking)
@@ -53,16 +59,67 @@ def make_app(service: SignalingService, web_folder: Path = WEB_FOLDER) -> web.Ap
     return app
 
 
-def run(config: ServeConfig, service: SignalingService) -> None:
-    """Serves until SIGINT or SIGTERM, then says goodbye to every peer and returns."""
-    web.run_app(
-        make_app(service),
-        host=config.host,
-        port=config.port,
-        access_log=None,  # an access log holds addresses
-        shutdown_timeout=2 * CLOSE_TIMEOUT_S,
-        print=lambda *_: _log.info("listening", extra={"port": config.port}),
-    )
+async def run(config: ServeConfig, service: SignalingService) -> None:
+    """Serves until SIGINT, or until SIGTERM and the end of the calls, then says goodbye to every peer and returns.
+
+    Raises UserError, and OSError for an address that cannot be listened on.
+    """
+    runners = [_runner(make_app(service))]
+    end, drain = asyncio.Event(), asyncio.Event()
+    on_signals(end, drain)
+    try:
+        await _listen(runners[0], config.host, config.port, "listening")
+        if config.metrics_port:
+            from signaling.metrics import metrics_app  # its library is an extra
+
+            runners.append(_runner(metrics_app(service)))
+            await _listen(runners[1], config.metrics_host, config.metrics_port, "metrics")
+        await _first(end, drain)
+        if drain.is_set() and not end.is_set():
+            await drained(service, config.drain_s, end)
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+
+
+def on_signals(end: asyncio.Event, drain: asyncio.Event) -> None:
+    """SIGINT ends at once. SIGTERM drains, the second one ends."""
+    loop = asyncio.get_running_loop()
+
+    def terminate() -> None:
+        (end if drain.is_set() else drain).set()
+
+    loop.add_signal_handler(signal.SIGINT, end.set)
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+
+
+async def drained(service: SignalingService, limit_s: float, end: asyncio.Event) -> None:
+    """Returns when the last connection has left, after `limit_s`, or when `end` is set."""
+    service.drain()
+    _log.info("draining", extra={"connections": service.lobby.connection_count, "seconds": limit_s})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            while service.lobby.connection_count and not end.is_set():
+                await asyncio.sleep(DRAIN_TICK_S)
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    # An access log would hold addresses.
+    return web.AppRunner(app, access_log=None, shutdown_timeout=2 * CLOSE_TIMEOUT_S)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, event: str) -> None:
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    _log.info(event, extra={"port": port})
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Waits for the first of them."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _add_routes(app: web.Application, service: SignalingService) -> None:
@@ -73,9 +130,8 @@ def _add_routes(app: web.Application, service: SignalingService) -> None:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        full = service.rooms.connection_count >= limits.SIGNALING_CONNECTIONS_MAX
-        ready = not service.stopping and not full
-        return web.Response(text="ready\n" if ready else "not ready\n", status=200 if ready else 503)
+        text = "ready\n" if service.ready else "not ready\n"
+        return web.Response(text=text, status=200 if service.ready else 503)
 
     app.router.add_get("/ws", socket)
     app.router.add_get("/healthz", healthz)
@@ -85,6 +141,7 @@ def _add_routes(app: web.Application, service: SignalingService) -> None:
 async def _socket(request: web.Request, service: SignalingService) -> web.StreamResponse:
     if not origin_allowed(request.headers.get("Origin"), service.config.allowed_origins):
         _log.warning("foreign-origin")
+        service.count_refusal("foreign-origin")
         return web.Response(
             text="Pages of this origin may not connect. Start with --allow-origin.\n", status=403
         )
@@ -101,7 +158,7 @@ async def _socket(request: web.Request, service: SignalingService) -> web.Stream
     forwarded_for = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote, forwarded_for, service.config.proxies)
     try:
-        number = service.admit(address)
+        number = await service.admit(address)
     except Refused as refused:
         _log.warning("refused", extra={"code": refused.code.value})
         return web.Response(text=f"{refused}\n", status=_HTTP_STATUS[refused.code])
@@ -109,11 +166,11 @@ async def _socket(request: web.Request, service: SignalingService) -> web.Stream
         await socket.prepare(request)
         await service.serve(number, address, socket)
     finally:
-        service.drop(number, "connection lost")
+        await service.drop(number, CONNECTION_LOST)
     return socket
 
 
 async def _tick_forever(service: SignalingService) -> None:
     while True:
         await asyncio.sleep(TICK_S)
-        service.tick()
+        await service.tick()

@@ -1,4 +1,4 @@
-"""The asyncio shell around `Rooms`: one WebSocket per connection, an outbox for each, one clock tick.
+"""The asyncio shell around the lobby: one WebSocket per connection, an outbox for each, one clock tick.
 
 Invariant: no handler ever waits for another peer's socket; a reader that is too slow loses its connection, nobody
 else's time. Whatever a peer sends, its handler ends in an orderly close.
@@ -8,8 +8,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -29,12 +27,14 @@ from shared.signaling_messages import (
     serialise,
 )
 from signaling.config import ServeConfig
+from signaling.counts import ServiceCounts
 from signaling.ice import ice_servers
-from signaling.limits import AddressRates, ConnectionRate
+from signaling.limits import ConnectionRate
+from signaling.lobby import Clocks, Lobby, MemoryLobby
 from signaling.logs import LOGGER_NAME
 from signaling.refusal import Refused
-from signaling.rooms import Deliver, Effect, Rooms
-from signaling.tokens import TokenVerifier, sign_token
+from signaling.rooms import Deliver, Effect
+from signaling.tokens import sign_token
 
 HEARTBEAT_S: Final = 20.0
 """A WebSocket that does not answer a ping within half of this is closed, so dead peers free their seat."""
@@ -45,14 +45,6 @@ CONNECTION_LOST: Final = "connection lost"
 SERVER_STOPPING: Final = "server stopping"
 
 _log = logging.getLogger(LOGGER_NAME)
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Time as functions: `monotonic_ms` for deadlines and rates, `unix_s` for the expiry of tokens."""
-
-    monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000
-    unix_s: Callable[[], float] = time.time
 
 
 class Outbox:
@@ -96,36 +88,64 @@ class Outbox:
 
 
 class SignalingService:
-    """Rooms, tokens and sockets of one process."""
+    """The sockets of one process, and what their peers ask of the lobby."""
 
     def __init__(
-        self, config: ServeConfig, secret: str, turn_secret: str | None = None, clocks: Clocks | None = None
+        self,
+        config: ServeConfig,
+        secret: str,
+        turn_secret: str | None = None,
+        clocks: Clocks | None = None,
+        lobby: Lobby | None = None,
     ) -> None:
+        """lobby: where rooms are kept; default: in this process's memory."""
         self.config = config
         self.stopping = False
-        self.rooms = Rooms()
-        self.tokens = TokenVerifier(secret)
-        self.addresses = AddressRates()
+        self.draining = False
+        self.counts = ServiceCounts()
         self._secret = secret
         self._turn_secret = turn_secret
         self._clocks = clocks or Clocks()
+        self.lobby: Lobby = lobby or MemoryLobby(secret, self._clocks)
         self._outboxes: dict[int, Outbox] = {}
 
-    def admit(self, address: str) -> int:
-        """The number of a new connection from `address`; raises `Refused`."""
-        now_ms = self._clocks.monotonic_ms()
-        if self.stopping:
-            raise Refused(ErrorCode.BUSY)
-        if not self.addresses.take(address, now_ms):
-            raise Refused(ErrorCode.RATE_LIMITED)
-        return self.rooms.open(address, now_ms)
+    @property
+    def ready(self) -> bool:
+        """Whether somebody who wants to open a room should be sent here."""
+        full = self.lobby.connection_count >= limits.SIGNALING_CONNECTIONS_MAX
+        return self.lobby.ready and not (full or self.draining or self.stopping)
 
-    def admit_request(self, address: str) -> None:
-        """Counts a request for a token against its address; raises `Refused`."""
-        if self.stopping:
-            raise Refused(ErrorCode.BUSY)
-        if not self.addresses.take(address, self._clocks.monotonic_ms()):
-            raise Refused(ErrorCode.RATE_LIMITED)
+    async def start(self) -> None:
+        """Opens the lobby; call first. Raises UserError."""
+        await self.lobby.start(self._carry_out)
+
+    async def close(self) -> None:
+        """Closes the lobby; call last."""
+        await self.lobby.close()
+
+    async def admit(self, address: str) -> int:
+        """The number of a new connection from `address`; raises `Refused`."""
+        await self.admit_request(address)
+        try:
+            return await self.lobby.open(address)
+        except Refused as refused:
+            self.count_refusal(refused.code.value)
+            raise
+
+    async def admit_request(self, address: str) -> None:
+        """Counts a request against its address; raises `Refused`."""
+        try:
+            if self.stopping:
+                raise Refused(ErrorCode.BUSY)
+            if not await self.lobby.take(address):
+                raise Refused(ErrorCode.RATE_LIMITED)
+        except Refused as refused:
+            self.count_refusal(refused.code.value)
+            raise
+
+    def count_refusal(self, code: str) -> None:
+        """One more; code: of an error message, or another word from a fixed list."""
+        self.counts.refusals[code] += 1
 
     def new_room(self) -> tuple[str, str, str]:
         """A room with a name of 128 random bits, and two tokens that admit one person each."""
@@ -134,31 +154,34 @@ class SignalingService:
         own, other = (sign_token(self._secret, room, Role.PEER, seconds, now_s) for _ in range(2))
         return room, own, other
 
-    def renew(self, join: Join) -> str:
+    async def renew(self, join: Join) -> str:
         """A token for coming back, see `TokenVerifier.renew`; raises `Refused`."""
-        return self.tokens.renew(join, self._clocks.unix_s())
+        return await self.lobby.renew(join)
 
     async def serve(self, number: int, address: str, socket: web.WebSocketResponse) -> None:
         """Everything one connection does until it closes."""
-        rate = ConnectionRate(address, self.addresses, self._clocks.monotonic_ms())
+        rate = ConnectionRate(self._clocks.monotonic_ms())
         outbox = self._outboxes[number] = Outbox(socket)
         writer = asyncio.create_task(outbox.run())
         try:
-            await self._read(number, socket, rate)
+            await self._read(number, address, socket, rate)
         finally:
-            self.drop(number, CONNECTION_LOST)
+            await self.drop(number, CONNECTION_LOST)
             outbox.close(WSCloseCode.OK)
             await _finish(writer)
 
-    def drop(self, number: int, reason: str) -> None:
+    async def drop(self, number: int, reason: str) -> None:
         """Takes a connection out of its room, if it is still in one, and tells the other one."""
         self._outboxes.pop(number, None)
-        self._carry_out(self.rooms.leave(number, reason, self._clocks.monotonic_ms()))
+        await self.lobby.leave(number, reason)
 
-    def tick(self) -> None:
-        """Lets time act: join deadlines, empty rooms, used tokens."""
-        self._carry_out(self.rooms.poll(self._clocks.monotonic_ms()))
-        self.tokens.forget_expired(self._clocks.unix_s())
+    async def tick(self) -> None:
+        """Lets time act: join deadlines, empty rooms, used tokens, leases."""
+        await self.lobby.poll()
+
+    def drain(self) -> None:
+        """From now on nobody opens a room here; who is in one may be joined, and goes on."""
+        self.draining = True
 
     def stop(self) -> None:
         """Says goodbye to everybody and admits nobody any more. Calls go on: they are peer to peer."""
@@ -167,57 +190,67 @@ class SignalingService:
             outbox.put(Bye(SERVER_STOPPING))
             outbox.close(WSCloseCode.GOING_AWAY)
 
-    async def _read(self, number: int, socket: web.WebSocketResponse, rate: ConnectionRate) -> None:
+    async def _read(
+        self, number: int, address: str, socket: web.WebSocketResponse, rate: ConnectionRate
+    ) -> None:
         outbox = self._outboxes[number]
         async for frame in socket:
             try:
-                if not rate.take(self._clocks.monotonic_ms()):
-                    raise Refused(ErrorCode.RATE_LIMITED)
+                await self._check_rate(address, rate)
                 if frame.type is not WSMsgType.TEXT:
                     raise Refused(ErrorCode.MALFORMED)
-                self._handle(number, parse(frame.data))
+                await self._timed(number, parse(frame.data))
             except RemoteError as error:
                 refused = error if isinstance(error, Refused) else Refused(ErrorCode.MALFORMED)
                 _log.warning("refused", extra={"connection": number, "code": refused.code.value})
+                self.count_refusal(refused.code.value)
                 outbox.put(refused.as_message())
                 # Before it has joined, a connection has one try: tokens cannot be guessed on a single socket.
-                if rate.exhausted or not self.rooms.has_joined(number):
+                if rate.exhausted or not self.lobby.has_joined(number):
                     outbox.close(WSCloseCode.POLICY_VIOLATION)
-            if not self.rooms.is_open(number):
+            if not self.lobby.is_open(number):
                 break
 
-    def _handle(self, number: int, message: Message) -> None:
+    async def _check_rate(self, address: str, rate: ConnectionRate) -> None:
+        if not rate.take(self._clocks.monotonic_ms()):
+            raise Refused(ErrorCode.RATE_LIMITED)
+        if not await self.lobby.take(address):
+            rate.violated()
+            raise Refused(ErrorCode.RATE_LIMITED)
+
+    async def _timed(self, number: int, message: Message) -> None:
+        self.counts.messages[type(message).__name__.lower()] += 1
+        started_s = time.perf_counter()
+        await self._handle(number, message)
+        self.counts.handling.add(time.perf_counter() - started_s)
+
+    async def _handle(self, number: int, message: Message) -> None:
         match message:
             case Join():
-                self._join(number, message)
+                await self._join(number, message)
             case Offer() | Answer() | Candidate():
-                self._carry_out(self.rooms.relay(number, message))
+                await self.lobby.relay(number, message)
             case Bye():
-                self.drop(number, HUNG_UP)
+                await self.drop(number, HUNG_UP)
             case _:
                 raise Refused(ErrorCode.MALFORMED)
 
-    def _join(self, number: int, join: Join) -> None:
-        now_s = self._clocks.unix_s()
-        claims = self.tokens.verify(join, now_s)
-        # A token is used up only by a join that succeeds: somebody turned away at a full room may come back.
-        self.rooms.check_join(number, join.room, join.role)
-        self.tokens.spend(claims, now_s)
-        servers = ice_servers(self.config.ice_urls, self._turn_secret, now_s)
-        self._carry_out(self.rooms.join(number, join.room, join.role, servers))
-        counts = {"rooms": self.rooms.room_count, "connections": self.rooms.connection_count}
+    async def _join(self, number: int, join: Join) -> None:
+        servers = ice_servers(self.config.ice_urls, self._turn_secret, self._clocks.unix_s())
+        await self.lobby.join(number, join, servers, may_open=not self.draining)
+        self.counts.joins[join.role.value] += 1
+        counts = {"rooms": self.lobby.room_count, "connections": self.lobby.connection_count}
         _log.info("joined", extra={"connection": number, "role": join.role.value, **counts})
 
-    def _carry_out(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            outbox = self._outboxes.get(effect.connection)
-            if outbox is None:
-                continue
-            if isinstance(effect, Deliver):
-                outbox.put(effect.message)
-            else:
-                outbox.put(Refused(effect.code).as_message())
-                outbox.close(WSCloseCode.POLICY_VIOLATION)
+    def _carry_out(self, effect: Effect) -> None:
+        outbox = self._outboxes.get(effect.connection)
+        if outbox is None:
+            return
+        if isinstance(effect, Deliver):
+            outbox.put(effect.message)
+        else:
+            outbox.put(Refused(effect.code).as_message())
+            outbox.close(WSCloseCode.POLICY_VIOLATION)
 
 
 async def _finish(writer: asyncio.Task[None]) -> None:

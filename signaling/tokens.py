@@ -63,7 +63,7 @@ class TokenVerifier:
 
     def verify(self, join: Join, now_s: float) -> Claims:
         """The claims of `join`'s token, which must say the same as `join`; raises `Refused`. Does not use it up."""
-        claims = self._valid_claims(join, now_s)
+        claims = self.claims_of(join, now_s)
         if claims.token_id in self._used:
             raise Refused(ErrorCode.USED_TOKEN)
         return claims
@@ -73,17 +73,22 @@ class TokenVerifier:
 
         Each can be renewed once, and does not admit afterwards. Who was never let in gets nothing.
         """
-        claims = self._valid_claims(join, now_s)
+        claims = self.claims_of(join, now_s)
         admitted = claims.token_id in self._used or claims.seat
         if claims.token_id in self._renewed or not admitted:
             raise Refused(ErrorCode.USED_TOKEN)
         self.spend(claims, now_s)
         self._renewed.add(claims.token_id)
+        return self.seat_token(claims, now_s)
+
+    def seat_token(self, claims: Claims, now_s: float) -> str:
+        """A token for coming back to the seat of `claims`."""
         return sign_token(
             self._secret, claims.room, claims.role, limits.SIGNALING_PAGE_TOKEN_S, now_s, seat=True
         )
 
-    def _valid_claims(self, join: Join, now_s: float) -> Claims:
+    def claims_of(self, join: Join, now_s: float) -> Claims:
+        """The same as `verify`, but a used token passes: whoever asks remembers the used ones elsewhere."""
         claims = self._signed_claims(join.token)
         if claims.expires_s <= now_s:
             raise Refused(ErrorCode.EXPIRED_TOKEN)

@@ -60,7 +60,7 @@ RULES = (
     Rule(
         "signaling",
         ours=("shared", "signaling"),
-        others=frozenset({"aiohttp", "jwt"}),
+        others=frozenset({"aiohttp", "jwt", "redis", "prometheus_client"}),
         never=frozenset({"shared.transport"}),
     ),
 )

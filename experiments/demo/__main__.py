@@ -24,7 +24,7 @@ from experiments.demo.page import render_page
 from experiments.demo.processes import Report as ChildReport
 from experiments.demo.video import Column, marked, write_side_by_side
 from experiments.sample import SAMPLE_PATH
-from receiver.backends.choose import SIZES
+from receiver.backends.fitting import SIZE_CHOICES
 from shared.errors import UserError
 
 DEFAULT_SECONDS: Final = 10.0
@@ -107,7 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of your own weights (models.export --out); default: the shipped ones",
     )
     parser.add_argument(
-        "--size", choices=SIZES, default="lite", help="network of the receiver (default: %(default)s)"
+        "--size",
+        choices=SIZE_CHOICES,
+        default="auto",
+        help="network of the receiver; auto: lite, or nano where lite is too slow (default: %(default)s)",
     )
     return parser
 

@@ -76,7 +76,7 @@ class CallSettings:
     film: bool = True
     more: tuple[str, ...] = ()
     weights: Path | None = None
-    size: str = "lite"
+    size: str = "auto"
 
     @property
     def weights_flags(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from rich.progress import track
 from experiments.demo.call import CallFailed, CallSettings, run_call
 from experiments.demo.report import build_report
 from experiments.demo.stats import read_receiver_stats, read_sender_stats
+from receiver.backends.fitting import SIZE_CHOICES
 from shared.errors import UserError
 from shared.provenance import commit, machine
 
@@ -34,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=10.0, help="longest call (default 10)")
     parser.add_argument("--bundle-ms", type=int, default=80)
+    parser.add_argument("--size", choices=SIZE_CHOICES, default="auto", help="network (default: auto)")
     options = parser.parse_args(arguments)
     clips = sorted(path for path in options.clips.iterdir() if path.suffix.lower() in SUFFIXES)
     if not clips:
         print(f"There are no clips in {options.clips}. Give a folder of video files.", file=sys.stderr)
         return 2
-    rows = [call_with(clip, options.seconds, options.bundle_ms) for clip in track(clips, "calling")]
+    rows = [
+        call_with(clip, options.seconds, options.bundle_ms, options.size) for clip in track(clips, "calling")
+    ]
     result = {"machine": machine(), "commit": commit(), "bundle_ms": options.bundle_ms, "calls": rows}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
@@ -48,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 3 if any("error" in row for row in rows) else 0
 
 
-def call_with(clip: Path, seconds: float, bundle_ms: int) -> dict[str, Any]:
+def call_with(clip: Path, seconds: float, bundle_ms: int, size: str) -> dict[str, Any]:
     """One call; returns the report's groups but for the pictures, and the memory of both ends."""
     with tempfile.TemporaryDirectory(prefix="facewire-series-") as folder:
         try:
             outcome = run_call(
-                CallSettings(str(clip), seconds, bundle_ms, Path(folder)), lambda end, line: None
+                CallSettings(str(clip), seconds, bundle_ms, Path(folder), size=size), lambda end, line: None
             )
             sender = read_sender_stats(outcome.files.sender_stats)
             receiver = read_receiver_stats(outcome.files.receiver_stats)

@@ -35,7 +35,13 @@ def make_call(
     relay = Relay(plan.link)
     with tempfile.TemporaryDirectory(prefix="facewire-network-") as folder:
         settings = CallSettings(
-            str(plan.clip), plan.link.seconds, plan.bundle_ms, Path(folder), film=False, more=_flags(plan)
+            str(plan.clip),
+            plan.link.seconds,
+            plan.bundle_ms,
+            Path(folder),
+            film=False,
+            more=_flags(plan),
+            size="lite",  # rows are compared with one another
         )
         files = run_call(settings, watch, relay.route).files
         log = relay.log

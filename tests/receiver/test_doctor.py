@@ -37,7 +37,7 @@ def test_a_backend_that_cannot_be_used_is_reported_with_its_remedy() -> None:
 
     lines: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(doctor, "choose_backend", refuse)
+        patch.setattr(doctor, "open_fitting", refuse)
         assert run_doctor("cuda", say=lines.append) == 1
     assert lines[-1].startswith("!! backend") and "-> No NVIDIA GPU" in lines[-1]
 

@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient
 from shared.signaling_messages import Join, Message, Role, parse, serialise
 from signaling.config import ServeConfig
 from signaling.keys import new_secret
-from signaling.service import Clocks, SignalingService
+from signaling.lobby import Clocks, MemoryLobby
+from signaling.service import SignalingService
 from signaling.tokens import sign_token
 
 SECRET = new_secret()
@@ -37,6 +38,12 @@ class Bench:
     service: SignalingService
     time: Time
     sockets: list[ClientWebSocketResponse] = field(default_factory=list)
+
+    @property
+    def lobby(self) -> MemoryLobby:
+        """Where the rooms of this service are."""
+        assert isinstance(self.service.lobby, MemoryLobby)
+        return self.service.lobby
 
     def token(self, room: str = "r", role: Role = Role.PEER, seconds: int = 60) -> str:
         return sign_token(SECRET, room, role, seconds, self.time.unix_s)

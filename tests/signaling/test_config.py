@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import limits
 from shared.errors import UserError
 from signaling.config import checked_config
 
@@ -31,3 +32,24 @@ def test_a_port_that_does_not_exist_is_a_user_error(port: int) -> None:
 
 def test_the_highest_port_is_accepted() -> None:
     assert checked_config("127.0.0.1", 65535, "file s").port == 65535
+
+
+@pytest.mark.parametrize("url", ["http://a", "redis://", "redis://:password@a:6379/0"])
+def test_a_redis_address_names_a_place_and_holds_no_password(url: str) -> None:
+    with pytest.raises(UserError, match="--redis"):
+        checked_config("127.0.0.1", 8080, "file s", redis_url=url)
+    assert checked_config("127.0.0.1", 8080, "file s", redis_url="redis://a:6379/0").redis_url
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 8080])
+def test_metrics_have_a_port_of_their_own(port: int) -> None:
+    with pytest.raises(UserError, match="--metrics-port"):
+        checked_config("127.0.0.1", 8080, "file s", metrics_port=port)
+
+
+def test_draining_has_a_longest_time() -> None:
+    most = limits.SIGNALING_DRAIN_MAX_S
+    assert checked_config("127.0.0.1", 8080, "file s", drain_s=most).drain_s == most
+    for wrong in (-1.0, most + 1, float("nan")):
+        with pytest.raises(UserError, match="--drain-seconds"):
+            checked_config("127.0.0.1", 8080, "file s", drain_s=wrong)

@@ -126,6 +126,6 @@ async def test_a_foreign_page_is_given_nothing(bench: Bench, path: str) -> None:
 async def test_an_address_that_asks_too_often_is_refused(bench: Bench) -> None:
     bench.service.config = replace(bench.service.config, open_rooms=True)
     for _ in range(limits.SIGNALING_ADDRESS_MESSAGES_BURST):
-        bench.service.addresses.take("127.0.0.1", 0)
+        bench.lobby.addresses.take("127.0.0.1", 0)
     async with bench.client.post("/rooms") as response:
         assert response.status == 429

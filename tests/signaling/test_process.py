@@ -46,6 +46,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     port = _free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "signaling", "serve", "--port", str(port), "--secret-file", str(secret_file)),
+        "--drain-seconds=30",
         cwd=ROOT,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -59,16 +60,39 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     await process.communicate()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-async def test_asked_to_end_it_says_goodbye_and_ends_cleanly(
-    running: Running, ending: signal.Signals
+@pytest.mark.parametrize("endings", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)])
+async def test_asked_to_end_at_once_it_says_goodbye_and_ends_cleanly(
+    running: Running, endings: tuple[signal.Signals, ...]
 ) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(running.url) as client:
         await client.send_str(serialise(Join("r", Role.SENDER, running.token(Role.SENDER))))
         assert isinstance(await hear(client), Joined)
-        running.process.send_signal(ending)
+        for ending in endings[:-1]:
+            running.process.send_signal(ending)
+            await asyncio.sleep(0.05)  # equal signals that wait together are one
+        running.process.send_signal(endings[-1])
         assert await hear(client) == Bye("server stopping")
         assert await closed_with(client) == aiohttp.WSCloseCode.GOING_AWAY
+    async with asyncio.timeout(10):
+        assert await running.process.wait() == 0
+
+
+async def test_it_drains_on_sigterm_and_ends_with_its_last_call(running: Running) -> None:
+    base = running.url.removesuffix("/ws")
+    tokens = {role: running.token(role) for role in (Role.SENDER, Role.RECEIVER)}
+    async with aiohttp.ClientSession() as session:
+        first, second = [await session.ws_connect(running.url) for _ in range(2)]
+        await first.send_str(serialise(Join("r", Role.SENDER, tokens[Role.SENDER])))
+        assert isinstance(await hear(first), Joined)
+        running.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while (await session.get(f"{base}/readyz")).status != 503:
+                await asyncio.sleep(0.01)
+        assert (await session.get(f"{base}/healthz")).status == 200
+        await second.send_str(serialise(Join("r", Role.RECEIVER, tokens[Role.RECEIVER])))
+        assert isinstance(await hear(second), Joined), "the other end of a call that is under way"
+        for client in (first, second):
+            await client.close()
     async with asyncio.timeout(10):
         assert await running.process.wait() == 0
 

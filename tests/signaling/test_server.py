@@ -25,7 +25,7 @@ async def test_a_stopping_service_is_alive_but_not_ready(bench: Bench) -> None:
 
 async def test_a_full_service_is_not_ready(bench: Bench) -> None:
     for number in range(limits.SIGNALING_CONNECTIONS_MAX):
-        bench.service.rooms.open(f"a{number}", 0)
+        bench.lobby.rooms.open(f"a{number}", 0)
     async with bench.client.get("/readyz") as response:
         assert response.status == 503
 
@@ -52,7 +52,7 @@ async def test_one_connection_past_the_limit_of_an_address_is_refused(bench: Ben
 
 async def test_an_address_that_connects_too_fast_is_refused(bench: Bench) -> None:
     for _ in range(limits.SIGNALING_ADDRESS_MESSAGES_BURST):
-        bench.service.addresses.take("127.0.0.1", 0)
+        bench.lobby.addresses.take("127.0.0.1", 0)
     with pytest.raises(WSServerHandshakeError) as refused:
         await bench.connect()
     assert refused.value.status == 429

@@ -109,7 +109,7 @@ async def test_who_is_turned_away_at_a_full_room_may_use_the_token_later(bench: 
     assert await _error(bench, token=token) is ErrorCode.ROOM_FULL
     await second.close()
     await asyncio.sleep(0)
-    while bench.service.rooms.connection_count > 1:
+    while bench.lobby.rooms.connection_count > 1:
         await asyncio.sleep(0.001)
     _, answer = await bench.join(token=token)
     assert isinstance(answer, Joined)
@@ -134,7 +134,7 @@ async def test_joining_twice_is_refused_and_the_seat_kept(bench: Bench) -> None:
     await socket.send_str(serialise(Join("other", Role.PEER, bench.token("other"))))
     answer = await hear(socket)
     assert isinstance(answer, Error) and answer.code is ErrorCode.ALREADY_JOINED
-    assert bench.service.rooms.has_joined(1)
+    assert bench.lobby.rooms.has_joined(1)
 
 
 async def test_a_message_that_only_the_server_may_send_is_refused(bench: Bench) -> None:
@@ -207,7 +207,7 @@ async def test_a_burst_at_the_limit_is_not_a_flood(bench: Bench) -> None:
 async def test_who_does_not_join_in_time_is_closed(bench: Bench) -> None:
     socket = await bench.connect()
     bench.time.ms = limits.SIGNALING_JOIN_DEADLINE_MS
-    bench.service.tick()
+    await bench.service.tick()
     answer = await hear(socket)
     assert isinstance(answer, Error) and answer.code is ErrorCode.JOIN_DEADLINE
     assert await closed_with(socket) == WSCloseCode.POLICY_VIOLATION
@@ -246,7 +246,7 @@ async def test_a_stopping_service_says_goodbye_and_admits_nobody(bench: Bench) -
     assert await hear(first) == Bye("server stopping")
     assert await closed_with(first) == WSCloseCode.GOING_AWAY
     with pytest.raises(Refused):
-        bench.service.admit("192.0.2.1")
+        await bench.service.admit("192.0.2.1")
 
 
 async def test_nothing_is_kept_of_connections_that_are_gone(bench: Bench) -> None:
@@ -254,12 +254,12 @@ async def test_nothing_is_kept_of_connections_that_are_gone(bench: Bench) -> Non
         bench.time.ms += 1000
         socket, _ = await bench.join(f"room{number % 5}")
         await socket.close()
-    while bench.service.rooms.connection_count:
+    while bench.lobby.rooms.connection_count:
         await asyncio.sleep(0.001)
     bench.time.ms += limits.SIGNALING_EMPTY_ROOM_TTL_MS
     bench.time.unix_s += 60
-    bench.service.tick()
-    assert (bench.service.rooms.room_count, bench.service.tokens.used_count) == (0, 0)
+    await bench.service.tick()
+    assert (bench.lobby.rooms.room_count, bench.lobby.tokens.used_count) == (0, 0)
 
 
 async def test_logs_hold_no_room_name_address_description_or_token(bench: Bench) -> None:

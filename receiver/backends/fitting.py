@@ -1,0 +1,38 @@
+"""The largest network that this computer renders in time, found by trying before the call.
+
+    lite --fast enough?--> lite
+         --no------------> nano, where there are weights of it
+
+Must not import an engine. Invariant: what is returned is warm; a size that was asked for by name is never exchanged.
+"""
+
+from typing import Final
+
+from models.weights import read_manifest
+from receiver.backends.base import Backend
+from receiver.backends.choose import SIZES, choose_backend
+from receiver.backends.graph_backend import weight_names
+from receiver.warm_up import warm_up
+
+AUTO: Final = "auto"
+SIZE_CHOICES: Final = (AUTO, *SIZES)
+FIT_MS: Final = 26.0
+"""A picture may take this long when nothing else runs: of the 40 ms it has, a third goes to the rest of a call on the same cores
+(measured: at 38 ms a picture within a call, which is 28 alone, pictures begin to be left out)."""
+_LARGE, _SMALL = "lite", "nano"
+
+
+def open_fitting(name: str, size: str, threads: int | None) -> Backend:
+    """Open and warm a backend. size: AUTO, or as `choose_backend` takes it, which also says what is raised."""
+    backend = choose_backend(name, _LARGE if size == AUTO else size, threads)
+    fastest_ms = warm_up(backend)
+    if size != AUTO or fastest_ms <= FIT_MS or not backend.model.sha256 or not _has(_SMALL):
+        return backend
+    smaller = choose_backend(name, _SMALL, threads)
+    warm_up(smaller)
+    return smaller
+
+
+def _has(size: str) -> bool:
+    listed = read_manifest()
+    return set(weight_names(size, listed)) <= set(listed)
