@@ -12,6 +12,7 @@ import json
 import re
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,7 @@ CALL_ROWS: Final[tuple[Row, ...]] = (
     ("voice and picture apart p95, ms (clips with speech)", lambda call: call["av_skew_ms"]["p95"], 0),
     ("sender, ms a picture p50", lambda call: call["compute_ms"]["sender_frame_p50"], 1),
     ("receiver, ms a picture p50", lambda call: call["compute_ms"]["receiver_frame_p50"], 1),
+    ("processor time that the host gave to others, %", lambda call: _stolen(call), 1),
     ("memory sender, MB", lambda call: call["memory_mb"]["sender"], 0),
     ("memory receiver, MB", lambda call: call["memory_mb"]["receiver"], 0),
 )
@@ -90,10 +92,15 @@ def calls() -> str:
     rows = []
     for title, value, digits in CALL_ROWS:
         found = [number for call in good if (number := value(call)) is not None]
+        if not found:
+            continue
         rows.append(
             [title, *(f"{number:.{digits}f}" for number in (statistics.mean(found), min(found), max(found)))]
         )
-    return f"{table([f'{len(good)} calls', 'mean', 'lowest', 'highest'], rows)}\n\n{_source(CALLS, result)}"
+    networks = Counter(call["model"]["name"] for call in good)
+    used = ", ".join(f"{name} in {count}" for name, count in sorted(networks.items()))
+    shown = table([f"{len(good)} calls", "mean", "lowest", "highest"], rows)
+    return f"{shown}\n\nNetwork: {used}.\n{_source(CALLS, result)}"
 
 
 def sample_call() -> str:
@@ -224,6 +231,11 @@ def _source(path: str, result: dict[str, Any]) -> str:
 
 def _shown(call: dict[str, Any]) -> float:
     return float(call["frames"]["rendered"] / call["input"]["frames"])
+
+
+def _stolen(call: dict[str, Any]) -> float | None:
+    share = call.get("cpu_stolen_share")
+    return None if share is None else 100 * float(share)
 
 
 def _made_up(call: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Where a number comes from: the machine, without its name, and the commit."""
+"""Where a number comes from: the machine, without its name, the commit, and how much of its processors it really had."""
 
 import os
 import platform
@@ -19,6 +19,29 @@ def commit() -> str:
         return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+class StolenTime:
+    """How much of the processors' time the host gave to others since this was made; timings taken then say little."""
+
+    def __init__(self) -> None:
+        self._before = _ticks()
+
+    def share(self) -> float | None:
+        """0..1; None where the system does not tell (only Linux does)."""
+        now = _ticks()
+        if self._before is None or now is None or now[1] == self._before[1]:
+            return None
+        return (now[0] - self._before[0]) / (now[1] - self._before[1])
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Stolen and all ticks of all processors so far (proc(5), /proc/stat)."""
+    try:
+        fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return None
+    return (fields[7], sum(fields)) if len(fields) == 8 else None
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -21,7 +21,7 @@ from experiments.demo.report import build_report
 from experiments.demo.stats import read_receiver_stats, read_sender_stats
 from receiver.backends.fitting import SIZE_CHOICES
 from shared.errors import UserError
-from shared.provenance import commit, machine
+from shared.provenance import StolenTime, commit, machine
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 
@@ -55,10 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def call_with(clip: Path, seconds: float, bundle_ms: int, size: str) -> dict[str, Any]:
     """One call; returns the report's groups but for the pictures, and the memory of both ends."""
     with tempfile.TemporaryDirectory(prefix="facewire-series-") as folder:
+        stolen = StolenTime()
         try:
             outcome = run_call(
                 CallSettings(str(clip), seconds, bundle_ms, Path(folder), size=size), lambda end, line: None
             )
+            stolen_share = stolen.share()
             sender = read_sender_stats(outcome.files.sender_stats)
             receiver = read_receiver_stats(outcome.files.receiver_stats)
         except (CallFailed, UserError) as error:
@@ -66,7 +68,10 @@ def call_with(clip: Path, seconds: float, bundle_ms: int, size: str) -> dict[str
     report = build_report(sender, receiver, {}).as_json()
     del report["quality"]
     memory = {"sender": outcome.sender_rss_bytes / 1e6, "receiver": outcome.receiver_rss_bytes / 1e6}
-    return {"clip": clip.stem, **report, "memory_mb": {name: round(value) for name, value in memory.items()}}
+    return {
+        "clip": clip.stem, **report, "memory_mb": {name: round(value) for name, value in memory.items()},
+        "cpu_stolen_share": stolen_share,
+    }  # fmt: skip
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -77,7 +82,8 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['clip']}: {wire['forward_kbps']:.1f} forward, {wire['reverse_kbps']:.1f} back, motion "
         f"{row['payload_kbps']['motion']:.2f}; {frames['rendered']} of {row['input']['frames']} pictures, "
         f"{frames['concealed']} repeated, {frames['fps']:.1f} fps; first {latency['first_picture']:.0f} ms, glass "
-        f"{latency['glass_to_glass_p50']:.0f} / {latency['glass_to_glass_p95']:.0f} ms, skew {row['av_skew_ms']['p95']}"
+        f"{latency['glass_to_glass_p50']:.0f} / {latency['glass_to_glass_p95']:.0f} ms, skew {row['av_skew_ms']['p95']}; "
+        f"{row['model']['name']}, processor time stolen by the host {row['cpu_stolen_share'] or 0:.0%}"
     )
 
 

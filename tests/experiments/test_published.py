@@ -22,7 +22,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "payload_kbps": {"motion": 1.5}, "frames": {"fps": 25.0, "rendered": 99, "concealed": 0},
         "latency_ms": {"first_picture": 250.0, "glass_to_glass_p50": 160.0, "glass_to_glass_p95": 190.0},
         "av_skew_ms": {"p95": None}, "compute_ms": {"sender_frame_p50": 16.0, "receiver_frame_p50": 30.0},
-        "memory_mb": {"sender": 240, "receiver": 350},
+        "memory_mb": {"sender": 240, "receiver": 350}, "model": {"name": "lite"},
     }  # fmt: skip
     spoken = call | {
         "clip": "b",
@@ -50,7 +50,8 @@ def test_a_table_replaces_what_was_between_its_marks_and_names_its_source(root: 
     assert page.endswith(f"(`{CALLS}`, commit abc, a machine)\n<!-- end -->\nafter\n")
     assert "| wire forward, kbit/s (keyframes included) | 21.1 | 20.0 | 22.2 |" in page
     assert "| voice and picture apart p95, ms (clips with speech) | 30 | 30 | 30 |" in page
-    assert "old" not in page
+    assert "Network: lite in 2." in page
+    assert "old" not in page and "the host gave to others" not in page, "nobody measured that"
 
 
 def test_a_check_writes_nothing_and_tells_by_its_status(root: Path) -> None:
