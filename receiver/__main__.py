@@ -23,6 +23,7 @@ from receiver.call import ReceiverCall
 from receiver.clock import monotonic_us
 from receiver.config import ReceiverConfig, load_config, print_config
 from receiver.doctor import run_doctor
+from receiver.operations import health_port
 from receiver.provenance_command import make_key, verify
 from receiver.provenance_setup import signer_of
 from receiver.render_worker import RenderWorker
@@ -136,6 +137,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="sign recordings with this key (python -m receiver provenance-key --out DIR)",
     )
+    add(
+        "--health-port",
+        type=int,
+        metavar="PORT",
+        help="serve /healthz, /readyz and /metrics there (default: not)",
+    )
+    add("--health-host", metavar="HOST", help=f"address of the health port (default: {default.health_host})")
     add("--config", type=Path, metavar="FILE.toml", help="settings by their long names, with _ for -")
     add("--print-config", action="store_true", help="print the settings and end")
     return parser
@@ -159,11 +167,10 @@ async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) ->
     model = bundle_digest([ANALYSER])[:16]
     stats = CallStats(joined_us=monotonic_us())
     seat = Seat(config)
-    last: Transport | None = None
+    connections: list[Transport] = []
 
     async def connected(transport: Transport, part: SinkSet, left_s: float | None) -> ReceiverSession:
-        nonlocal last
-        last = transport
+        connections.append(transport)
         ears = await asyncio.to_thread(VoiceFeatures)
         return ReceiverSession(
             transport,
@@ -179,16 +186,22 @@ async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) ->
         )
 
     call = ReceiverCall(seat.meet, connected, sinks, config.seconds, config.rejoin_seconds)
-    _on_signals(call.stop)
     try:
-        end = await call.run()
+        async with health_port(config, stats, connections) as drain:
+
+            def end_it() -> None:
+                drain()
+                call.stop()
+
+            _on_signals(end_it)
+            end = await call.run()
     finally:
         await seat.leave()
         await asyncio.to_thread(sinks.close)
         stats.failures = list(sinks.failures)
-        if config.stats and last is not None and call.session is not None:
+        if config.stats and connections and call.session is not None:
             described = _describe(worker.backend)
-            content = report(stats, _shown(config), described, last, call.session.decoder.stats)
+            content = report(stats, _shown(config), described, connections[-1], call.session.decoder.stats)
             write_report(Path(config.stats), content)
     return _exit_status(end)
 

@@ -21,7 +21,8 @@ class ReceiverConfig:
     signaling: ws:// or wss:// address. token_file, token_env: where the join token is. sink: specs, see
     `receiver.sinks.open`. backend, size, threads: see `receiver.backends.fitting`. weights: a folder of one's own.
     stats: JSON file. provenance_key: folder of the key that signs recordings, "": one of this run's own. seconds: end
-    after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
+    after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all. health_port: of /healthz,
+    /readyz and /metrics; 0: none.
     """
 
     signaling: str = ""
@@ -36,6 +37,8 @@ class ReceiverConfig:
     provenance_key: str = ""
     seconds: float | None = None
     rejoin_seconds: float = 30.0
+    health_host: str = "127.0.0.1"
+    health_port: int = 0
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges; names of sinks and backends are checked when opened."""
@@ -46,6 +49,8 @@ class ReceiverConfig:
         if not 0 <= self.rejoin_seconds <= REJOIN_MAX_S:
             value = self.rejoin_seconds
             raise UserError(f"rejoin_seconds = {value:g} is not possible: choose 0 to {REJOIN_MAX_S:g}.")
+        if not 0 <= self.health_port <= 65_535:
+            raise UserError(f"health_port = {self.health_port} is not possible: choose 0 to 65535.")
         if not self.sink:
             raise UserError("At least one sink is needed: give --sink none to keep nothing.")
 
