@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from receiver.backends.base import Array, Backend, Picture, ReferenceState, RenderRequest
+from receiver.clock import monotonic_us
 from receiver.disclosure import waiting_picture
 from receiver.mouth import VoiceMouth
 from receiver.picture_shelf import PictureShelf
@@ -140,14 +141,18 @@ class RenderCall:
         callbacks: CallCallbacks,
         ears: VoiceFeatures | None,
         before: Picture | None,
+        now_us: Callable[[], int] = monotonic_us,
     ) -> None:
-        """ears: this call's, closed with it. before: a picture to show instead of the card of a call that waits."""
+        """ears: this call's, closed with it. before: a picture to show instead of the card of a call that waits.
+
+        now_us: by which coded pictures are counted against their limit.
+        """
         self.dropped = 0
         self._id, self._lanes, self._callbacks, self._ears = call_id, lanes, callbacks, ears
         self._store = ReferenceStore(lanes.backend)
         self._mouth = VoiceMouth()
         self._heard: deque[VoicePacket] = deque(maxlen=EARS_QUEUE)
-        self._decoders = {kind: VideoDecoder() for kind in VideoKind}
+        self._decoders = {kind: VideoDecoder(now_us) for kind in VideoKind}
         self._shelves = {kind: PictureShelf() for kind in VideoKind}
         self._goes_on = before is not None
         self._last = _Last(waiting_picture(PICTURE_SIZE_PX) if before is None else before)

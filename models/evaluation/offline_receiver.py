@@ -30,9 +30,16 @@ class _Direct:
     def __init__(self, backend: Backend, ears: VoiceFeatures | None) -> None:
         self.backend = backend
         self.pictures: list[Picture] = []
+        self.now_ms = 0
+        """Media time: the limits of a call are meant for its own pace, not for that of this computer."""
         self._failure: Exception | None = None
         self.call = RenderCall(
-            0, self, CallCallbacks(self._rendered, self._reference, self._failed, self._broken), ears, None
+            0,
+            self,
+            CallCallbacks(self._rendered, self._reference, self._failed, self._broken),
+            ears,
+            None,
+            lambda: self.now_ms * 1000,
         )
 
     def put_picture(self, call_id: int, due: PictureDue) -> bool:
@@ -88,6 +95,7 @@ def rebuild(
     playout.join_grid(start_ms)
     arriving = _Arriving(coded)
     for now_ms in range(start_ms, count * FRAME_MS, FRAME_MS):
+        lanes.now_ms = now_ms
         arriving.hand_over(now_ms, lanes.call, playout)
         due_us = clock.due_us(now_ms)
         due = None if due_us is None else playout.at(due_us)

@@ -17,8 +17,8 @@ from receiver.warm_up import warm_up
 AUTO: Final = "auto"
 SIZE_CHOICES: Final = (AUTO, *SIZES)
 FIT_MS: Final = 22.0
-"""A picture may take this long when nothing else runs. Both ends of a call on the same two cores make that up to 1.7 times as long (measured:
-`lite` at 22 to 26 ms alone took 38 to 40 within the call, and 2 to 13 % of its pictures were left out; `nano` none to 1 %)."""
+"""A picture may take this long when nothing else runs. Both ends of a call on the same two cores make that up to 1.7 times as
+long (measured: `lite` at 22 to 26 ms alone took 38 to 40 within the call, and 2 to 13 % of its pictures were left out)."""
 _LARGE, _SMALL = "lite", "nano"
 
 

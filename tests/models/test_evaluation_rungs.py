@@ -32,6 +32,7 @@ from shared.coding.mesh_motion import shape_from_points
 from shared.coding.motion_layout import ANCHOR_SYMBOLS, MASK_SIDE, SYMBOLS
 from shared.errors import UserError
 from shared.frames import MotionFrame
+from shared.limits import VIDEO_RATE_BURST
 from tests.models.clips import part_of_sample, sample_frames
 from tests.models.tensors import driving
 
@@ -120,6 +121,15 @@ def test_thumbnails_are_counted_and_change_the_picture(
     assert coded.payload_kbps()["thumbnail"] == pytest.approx(size * 8 / 160, abs=1e-3)
     without = replace(coded, thumbnails=())
     assert not np.array_equal(rebuild(coded, backend, 2)[1], rebuild(without, backend, 2)[1])
+
+
+def test_a_long_clip_of_thumbnails_is_rebuilt_faster_than_it_was_sent(
+    sender: OfflineSender, frames: list[np.ndarray]
+) -> None:
+    """The receiver's limit of pictures a second counts media time here."""
+    coded = sender.code(frames * 14, NO_SOUND, Plan("thumbnail"))
+    assert len(coded.thumbnails) > VIDEO_RATE_BURST
+    assert len(rebuild(coded, choose_backend("mesh-warp"), len(frames) * 14)) == len(frames) * 14
 
 
 def test_thumbnails_are_small_and_half_as_many_as_frames(frames: list[np.ndarray]) -> None:
