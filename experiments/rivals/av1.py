@@ -12,7 +12,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal, cast
+from queue import Empty, Queue
+from threading import Thread
+from typing import Final, Literal, TypeVar, cast
 
 import av
 import cv2
@@ -20,7 +22,10 @@ import numpy as np
 
 from experiments.measures.picture import Picture, ssim_y
 from experiments.measures.vgg import Vgg
+from shared.errors import UserError
 from shared.thread_priority import ordinary_priority
+
+_T = TypeVar("_T")
 
 FPS: Final = 25
 SIZES_PX: Final = (256, 128, 96)
@@ -40,6 +45,9 @@ RATE_TOLERANCE: Final = 0.05
 """A rate further off than this is flagged as not reached."""
 LOG_RATE_PER_CRF: Final = -0.06
 """First guess of the slope of ln(rate) over CRF; later guesses interpolate between measured rates."""
+ENCODE_TRIES: Final = 3
+ENCODE_START_S, ENCODE_PICTURE_S = 20.0, 0.2
+"""How long an encoding may take, ten times what it takes on a slow machine."""
 SCORED_FRAMES: Final = 6
 """Frames on which the candidates are compared."""
 DATA_PACKET_OVERHEAD_BYTES: Final = 93
@@ -208,6 +216,43 @@ def _resize(picture: Picture, size_px: int) -> Picture:
 
 
 def _compress(scaled: _Scaled, crf: float) -> _Stream:
+    """As `_encode`, and begun anew when the encoder stands still. Raises UserError when it always does.
+
+    Workaround. Cause: SVT-AV1 (4.1) in low delay can wait for itself for ever inside svt_av1_enc_get_packet (seen once in some
+    1,400 encodings, on a machine whose host took its processors away). Cost: a thread; one that hangs is left behind. Remove it
+    when the encoder no longer does.
+    """
+    limit_s = ENCODE_START_S + ENCODE_PICTURE_S * len(scaled.pictures)
+    for _ in range(ENCODE_TRIES):
+        found = within(lambda: _encode(scaled, crf), limit_s)
+        if found is not None:
+            return found
+    raise UserError(
+        f"SVT-AV1 stood still {ENCODE_TRIES} times in {limit_s:.0f} s. Run it again, with fewer other programs."
+    )
+
+
+def within(make: Callable[[], _T], limit_s: float) -> _T | None:
+    """What `make` returns or raises, None when it has done neither after limit_s."""
+    done: Queue[tuple[_T | None, BaseException | None]] = Queue(1)
+
+    def run() -> None:
+        try:
+            done.put((make(), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        found, error = done.get(timeout=limit_s)
+    except Empty:
+        return None
+    if error is not None:
+        raise error
+    return found
+
+
+def _encode(scaled: _Scaled, crf: float) -> _Stream:
     """Low-delay AV1 packets (temporal units), one intra frame at the start."""
     rate = Fraction(FPS, scaled.step)
     encoder = av.VideoCodecContext.create("libsvtav1", "w")
