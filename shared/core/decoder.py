@@ -24,7 +24,13 @@ from shared.core.sequence_window import SequenceWindow
 from shared.core.video_assembly import VideoReceiver
 from shared.errors import MalformedMessage, UserError
 from shared.frames import Channel, MotionFrame, Outgoing, VideoKind, VideoUnit, VoicePacket
-from shared.limits import ACK_AFTER_BYTES, ACK_DELAY_GROWTH_MS, ACK_URGENT_INTERVAL_MS, VOICE_SEEN
+from shared.limits import (
+    ACK_AFTER_BYTES,
+    ACK_DELAY_GROWTH_MS,
+    ACK_INTERVAL_MS,
+    ACK_URGENT_INTERVAL_MS,
+    VOICE_SEEN,
+)
 from shared.media_time import unwrap_ms, wrap_ms
 from shared.wire import Ack, Bundle, BundleReport, ControlFrame, KeyframePart, VideoPart, parse
 
@@ -33,9 +39,9 @@ IDLE_POLL_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """ack_interval_ms: distance of acknowledgements while nothing is missing, 100..5000. 500 suits one-way calls."""
+    """ack_interval_ms: distance of acknowledgements while nothing is missing, 100..5000."""
 
-    ack_interval_ms: int = 500
+    ack_interval_ms: int = ACK_INTERVAL_MS
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges."""

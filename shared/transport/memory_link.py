@@ -4,8 +4,8 @@ Must not import aiortc. Invariant: with the same impairments, seed and program, 
 same virtual microsecond in every run.
 
 What is modelled, so that rates are those of the real wire (`tests` compare them): a message is one packet
-of its size rounded up to 4, + 65 (DTLS, SCTP) + 28 bytes; acknowledgements follow RFC 9260 section 6.2 as
-in `sack`, alone or on top of data; lost CTL messages are sent again after one second and delivered in
+of its size rounded up to 4, + 65 (DTLS, SCTP) + 28 bytes; acknowledgements wait as
+in `sack` and leave alone or on top of data; lost CTL messages are sent again after one second and delivered in
 order. What is not: congestion window, STUN, set-up. A duplicated packet delivers an RT message twice, which
 SCTP would hide: stricter on purpose.
 """
@@ -18,9 +18,8 @@ from shared.frames import Channel, Outgoing
 from shared.limits import (
     CTL_OUTBOX_MAX_BYTES,
     MESSAGE_MAX_BYTES,
+    SACK_AFTER_BYTES,
     SACK_DELAY_MS,
-    SACK_EVERY_PACKETS,
-    SACK_HOLD_MS,
 )
 from shared.transport.base import (
     PACKET_OVERHEAD_BYTES,
@@ -39,6 +38,8 @@ _MESSAGE_OVERHEAD_BYTES = 65
 _SACK_PACKET_BYTES = 65
 """DTLS record 37, SCTP common header 12, SACK chunk 16."""
 _SACK_CHUNK_BYTES = 16
+_BEFORE_CHUNKS_BYTES = 49
+"""DTLS record 37, SCTP common header 12."""
 _CTL_RESEND_S = 1.0
 """RTO.Min of RFC 9260 section 16."""
 
@@ -80,7 +81,7 @@ class MemoryTransport:
         self._loop = asyncio.get_running_loop()
         self._received = ReceiveQueue()
         self._state = TransportState.OPEN
-        self._unacknowledged_packets = 0
+        self._unacknowledged_bytes = 0
         self._sack_timer: asyncio.TimerHandle | None = None
         self._ctl_next = 0
         self._ctl_waiting: dict[int, bytes] = {}
@@ -124,7 +125,7 @@ class MemoryTransport:
     # --- sending
 
     def _send_message(self, data: bytes, arrived: Callable[[], None]) -> None:
-        sack_bytes = _SACK_CHUNK_BYTES if self._unacknowledged_packets else 0
+        sack_bytes = _SACK_CHUNK_BYTES if self._unacknowledged_bytes else 0
         self._settle_sack()
         size_bytes = _MESSAGE_OVERHEAD_BYTES + (len(data) + 3) // 4 * 4 + sack_bytes
         self._send_packet(size_bytes, lambda: self.peer._receive_packet(size_bytes, arrived))
@@ -155,7 +156,7 @@ class MemoryTransport:
         if self._state is TransportState.CLOSED:
             return
         self.counter.add_reverse(size_bytes)
-        self._note_unacknowledged()
+        self._note_unacknowledged(size_bytes)
         arrived()
 
     def _receive_rt(self, data: bytes) -> None:
@@ -175,19 +176,12 @@ class MemoryTransport:
         except LimitExceeded as error:
             self._end(f"the peer broke a rule: {error}", error)
 
-    def _note_unacknowledged(self) -> None:
-        self._unacknowledged_packets += 1
-        if self._unacknowledged_packets > SACK_EVERY_PACKETS:
+    def _note_unacknowledged(self, size_bytes: int) -> None:
+        self._unacknowledged_bytes += size_bytes - _BEFORE_CHUNKS_BYTES
+        if self._unacknowledged_bytes >= SACK_AFTER_BYTES:
             self._send_sack()
-        elif self._unacknowledged_packets == SACK_EVERY_PACKETS:
-            self._wait_with_sack(SACK_HOLD_MS)
         elif self._sack_timer is None:
-            self._wait_with_sack(SACK_DELAY_MS)
-
-    def _wait_with_sack(self, delay_ms: int) -> None:
-        if self._sack_timer is not None:
-            self._sack_timer.cancel()
-        self._sack_timer = self._loop.call_later(delay_ms / 1000, self._send_sack)
+            self._sack_timer = self._loop.call_later(SACK_DELAY_MS / 1000, self._send_sack)
 
     def _send_sack(self) -> None:
         self._settle_sack()
@@ -198,7 +192,7 @@ class MemoryTransport:
             self.counter.add_reverse(_SACK_PACKET_BYTES)
 
     def _settle_sack(self) -> None:
-        self._unacknowledged_packets = 0
+        self._unacknowledged_bytes = 0
         if self._sack_timer is not None:
             self._sack_timer.cancel()
             self._sack_timer = None

@@ -13,7 +13,7 @@ import { MalformedMessage, UserError } from "./errors.js";
 import { Channel } from "./frames.js";
 import { roundHalfEven } from "./integers.js";
 import { KeyframeAssembly } from "./keyframeAssembly.js";
-import { ACK_AFTER_BYTES, ACK_DELAY_GROWTH_MS, ACK_URGENT_INTERVAL_MS, VOICE_SEEN } from "./limits.js";
+import { ACK_AFTER_BYTES, ACK_DELAY_GROWTH_MS, ACK_INTERVAL_MS, ACK_URGENT_INTERVAL_MS, VOICE_SEEN } from "./limits.js";
 import { unwrapMs, wrapMs } from "./mediaTime.js";
 import { MotionHistory } from "./motionHistory.js";
 import { SequenceWindow } from "./sequenceWindow.js";
@@ -60,11 +60,10 @@ export class Decoder {
 
   /**
    * @param {CodingTables} tables
-   * @param {number} ackIntervalMs Distance of acknowledgements while nothing is missing, 100 to 5000. 500 suits one-way
-   *   calls.
+   * @param {number} ackIntervalMs Distance of acknowledgements while nothing is missing, 100 to 5000.
    * @throws {UserError} The interval is not possible.
    */
-  constructor(tables, ackIntervalMs = 500) {
+  constructor(tables, ackIntervalMs = ACK_INTERVAL_MS) {
     if (!(ackIntervalMs >= ACK_URGENT_INTERVAL_MS && ackIntervalMs <= ACK_INTERVAL_MAX_MS)) {
       throw new UserError(`Acknowledging every ${ackIntervalMs} ms is not possible: choose 100 to 5000 ms.`);
     }

@@ -12,6 +12,9 @@ export const ACK_DELAY_GROWTH_MS = 40;
 /** Bundles before the highest one that an Ack reports. */
 export const ACK_HISTORY_BITS = 32;
 
+/** Distance of our own acknowledgements while nothing is missing; each takes along the SCTP acknowledgement that waits. */
+export const ACK_INTERVAL_MS = 400;
+
 /** Acks that cannot wait (keyframe complete, parts missing, bases lost) keep this distance. */
 export const ACK_URGENT_INTERVAL_MS = 100;
 

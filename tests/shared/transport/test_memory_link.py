@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from shared.frames import Channel
-from shared.limits import CTL_OUTBOX_MAX_BYTES, CTL_RECEIVE_QUEUE, MESSAGE_MAX_BYTES
+from shared.limits import CTL_OUTBOX_MAX_BYTES, CTL_RECEIVE_QUEUE, MESSAGE_MAX_BYTES, SACK_DELAY_MS
 from shared.transport.base import TransportClosed, TransportState, WireSnapshot
 from shared.transport.impairments import (
     Blackout,
@@ -78,28 +78,28 @@ def test_delay_is_what_was_asked_for() -> None:
 
 
 def test_the_wire_costs_what_real_webrtc_costs() -> None:
-    """120 bytes are 213 on the wire; every second message is acknowledged by 93 (see test_sack, test_udp_counter)."""
+    """120 bytes are 213 on the wire; six are acknowledged by 93, SACK_DELAY_MS after the first (test_sack, test_udp_counter)."""
 
     async def main() -> WireSnapshot:
         link = MemoryLink()
-        for _ in range(100):
+        for _ in range(120):
             await link.a.send(rt(bytes(120)))
             await asyncio.sleep(0.08)
         return link.a.counter.snapshot()
 
     snapshot = run_virtual(main())
-    assert (snapshot.forward_bytes, snapshot.forward_packets) == (21_300, 100)
-    assert (snapshot.reverse_bytes, snapshot.reverse_packets) == (50 * 93, 50)
+    assert (snapshot.forward_bytes, snapshot.forward_packets) == (120 * 213, 120)
+    assert (snapshot.reverse_bytes, snapshot.reverse_packets) == (20 * 93, 20)
 
 
-def test_a_single_message_is_acknowledged_after_200_ms_or_on_the_next_answer() -> None:
+def test_a_single_message_is_acknowledged_after_the_delay_or_on_the_next_answer() -> None:
     async def main(answer: bool) -> tuple[int, int]:
         link = MemoryLink()
         await link.a.send(rt(bytes(120)))
         await asyncio.sleep(0.1)
         if answer:
             await link.b.send(rt(bytes(120)))
-        await asyncio.sleep(0.099)
+        await asyncio.sleep(SACK_DELAY_MS / 1000 - 0.101)
         early_packets = link.a.counter.snapshot().reverse_packets
         await asyncio.sleep(0.1)
         return early_packets, link.a.counter.snapshot().reverse_bytes

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from shared.core.decoder import DecoderConfig
 from shared.frames import Channel
-from shared.limits import MESSAGE_MAX_BYTES, SACK_DELAY_MS, SACK_EVERY_PACKETS, SACK_HOLD_MS
+from shared.limits import MESSAGE_MAX_BYTES, SACK_AFTER_BYTES, SACK_DELAY_MS
 from shared.transport.impairments import Impairment, PatternLoss
 from shared.transport.udp_proxy import UdpProxy
 from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
@@ -18,10 +19,15 @@ UNORDERED = 0x04
 IMMEDIATE = 0x08
 
 
-async def send_packets(end: WebRtcTransport, count: int) -> None:
-    """Unordered messages of one byte, each in a packet of its own."""
-    for _ in range(count):
-        await send_chunk(end, data_chunk(end, b"x", flags=FIRST_AND_LAST | UNORDERED))
+DATA_HEADER_BYTES = 16
+FULL_BYTES = SACK_AFTER_BYTES - DATA_HEADER_BYTES
+LATER_S = 0.1
+"""Longer than anything on loopback takes, shorter than the delay."""
+
+
+async def send_data(end: WebRtcTransport, size_bytes: int) -> None:
+    """An unordered message in a packet of its own."""
+    await send_chunk(end, data_chunk(end, bytes(size_bytes), flags=FIRST_AND_LAST | UNORDERED))
 
 
 async def reverse_cost(config: WebRtcConfig, messages: int = 40) -> tuple[int, float]:
@@ -35,9 +41,7 @@ async def reverse_cost(config: WebRtcConfig, messages: int = 40) -> tuple[int, f
         return after.reverse_packets - before.reverse_packets, after.rates_kbps(before)[1]
 
 
-async def test_delaying_saves_at_least_40_percent_of_the_packets_back(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+async def test_delaying_saves_three_of_four_packets_back(capsys: pytest.CaptureFixture[str]) -> None:
     (at_once, at_once_kbps), (delayed, delayed_kbps) = await asyncio.gather(
         reverse_cost(WebRtcConfig(delayed_sack=False)), reverse_cost(WebRtcConfig())
     )
@@ -45,7 +49,11 @@ async def test_delaying_saves_at_least_40_percent_of_the_packets_back(
         print(
             f"\n  back: {at_once} packets, {at_once_kbps:.2f} kbit/s; {delayed} packets, {delayed_kbps:.2f} kbit/s"
         )
-    assert delayed <= 0.6 * at_once
+    assert delayed <= 0.25 * at_once
+
+
+def test_our_own_acknowledgement_comes_before_the_delay_ends_and_that_before_the_rfcs_limit() -> None:
+    assert DecoderConfig().ack_interval_ms < SACK_DELAY_MS < 500
 
 
 async def test_a_single_message_is_acknowledged_within_the_delay() -> None:
@@ -58,38 +66,23 @@ async def test_a_single_message_is_acknowledged_within_the_delay() -> None:
         await until(lambda: a.counter.snapshot().reverse_packets > before, SACK_DELAY_MS / 1000)
 
 
-async def test_one_packet_less_than_the_limit_waits_and_the_next_is_acknowledged_soon() -> None:
+async def test_one_byte_less_than_the_limit_waits_and_the_next_is_acknowledged_at_once() -> None:
     async with webrtc_pair() as (a, b), collected(b):
         await asyncio.sleep(0.05)
         before = a.counter.snapshot().reverse_packets
-        await send_packets(a, SACK_EVERY_PACKETS - 1)
-        await asyncio.sleep(SACK_DELAY_MS / 4000)
+        await send_data(a, FULL_BYTES - 1)
+        await asyncio.sleep(LATER_S)
         assert a.counter.snapshot().reverse_packets == before
-        await send_packets(a, 1)
-        await asyncio.sleep(SACK_HOLD_MS / 1000 + SACK_DELAY_MS / 8000)
-        assert a.counter.snapshot().reverse_packets == before + 1
+        await send_data(a, 1)
+        await until(lambda: a.counter.snapshot().reverse_packets > before, LATER_S)
 
 
-async def test_one_packet_past_the_limit_is_acknowledged_at_once() -> None:
+async def test_a_full_packet_is_acknowledged_at_once() -> None:
     async with webrtc_pair() as (a, b), collected(b):
         await asyncio.sleep(0.05)
         before = a.counter.snapshot().reverse_packets
-        await send_packets(a, SACK_EVERY_PACKETS + 1)
-        await until(lambda: a.counter.snapshot().reverse_packets > before, SACK_HOLD_MS / 1000)
-        await asyncio.sleep(2 * SACK_HOLD_MS / 1000)
-        assert a.counter.snapshot().reverse_packets == before + 1
-
-
-async def test_an_answer_to_the_packet_that_makes_it_due_takes_it_along() -> None:
-    async with webrtc_pair() as (a, b), collected(b) as messages:
-        await asyncio.sleep(0.05)
-        before = a.counter.snapshot().reverse_packets
-        for _ in range(SACK_EVERY_PACKETS):
-            await a.send(rt(b"x"))
-        await until(lambda: len(messages) == SACK_EVERY_PACKETS)
-        await b.send(rt(b"answer"))
-        await asyncio.sleep(2 * SACK_HOLD_MS / 1000)
-        assert a.counter.snapshot().reverse_packets == before + 1
+        await send_data(a, FULL_BYTES)
+        await until(lambda: a.counter.snapshot().reverse_packets > before, LATER_S)
 
 
 async def test_an_acknowledgement_rides_on_data_that_leaves_anyway() -> None:
@@ -157,11 +150,11 @@ async def test_ctl_stays_reliable_and_ordered_when_data_and_acknowledgements_are
     assert messages == [(Channel.CTL, b"%d" % i) for i in range(40)]
 
 
-async def test_the_peers_retransmission_timeout_stays_at_its_minimum() -> None:
-    """Delays of up to 200 ms in the round-trip samples do not lift RTO above RTO.Min (1 s) on a path of 100 ms."""
+async def test_the_peers_retransmission_timeout_stays_near_its_minimum() -> None:
+    """Delays of up to SACK_DELAY_MS in the round-trip samples lift RTO little above RTO.Min (1 s) on a path of 100 ms."""
     proxy = UdpProxy(Impairment(delay_ms=50), Impairment(delay_ms=50))
     async with webrtc_pair(proxy=proxy) as (a, b), collected(b):
         for _ in range(25):
             await a.send(rt(bytes(120)))
             await asyncio.sleep(0.08)
-        assert a._sctp._rto == 1
+        assert 1 <= a._sctp._rto < 1.5

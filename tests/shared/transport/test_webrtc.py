@@ -268,21 +268,21 @@ async def test_a_killed_peer_is_noticed_by_the_idle_timeout() -> None:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin and process.stdout
-    transport = WebRtcTransport(WebRtcConfig(idle_timeout_s=0.5))
+    transport = WebRtcTransport(WebRtcConfig(idle_timeout_s=1.5))
     try:
         process.stdin.write(json.dumps(await transport.create_offer()).encode() + b"\n")
         await transport.accept_answer(json.loads(await process.stdout.readline()))
         await transport.wait_open()
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.8)
         assert transport.state is TransportState.OPEN  # it talks: no idle time
     finally:
         process.kill()
         await process.wait()
     killed_s = asyncio.get_running_loop().time()
-    with pytest.raises(TransportClosed, match=r"nothing came from the peer for 0\.5 s"):
+    with pytest.raises(TransportClosed, match=r"nothing came from the peer for 1\.5 s"):
         while True:
             await transport.receive()
-    assert asyncio.get_running_loop().time() - killed_s < 1
+    assert asyncio.get_running_loop().time() - killed_s < 2
     await transport.close()
 
 
