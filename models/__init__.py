@@ -1,5 +1,5 @@
 """Networks, losses, training, evaluation, export and weights.
 
-`models.weights` (the verified loader) imports the standard library only and is what sender and receiver use;
-everything that imports torch stays inside this package, `receiver.backends.torch_backend` excepted.
+Sender and receiver use `models.weights` (the verified loader) and `models.runtime` (engines for exported graphs), without torch
+but for `models.runtime.torch_backend`; everything else that imports torch stays inside this package.
 """

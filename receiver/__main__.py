@@ -15,14 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from models.runtime.base import Backend
+from models.runtime.choose import BACKENDS
 from models.weights import bundle_digest, use_weights
-from receiver.backends.base import Backend
-from receiver.backends.choose import BACKENDS
-from receiver.backends.fitting import SIZE_CHOICES, open_fitting
 from receiver.call import ReceiverCall
 from receiver.clock import monotonic_us
 from receiver.config import ReceiverConfig, load_config, print_config
 from receiver.doctor import run_doctor
+from receiver.fitting import SIZE_CHOICES, open_fitting
 from receiver.operations import health_port
 from receiver.provenance_command import make_key, verify
 from receiver.provenance_setup import signer_of

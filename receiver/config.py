@@ -19,7 +19,7 @@ class ReceiverConfig:
     """All settings of one call; None and "" mean not set.
 
     signaling: ws:// or wss:// address. token_file, token_env: where the join token is. sink: specs, see
-    `receiver.sinks.open`. backend, size, threads: see `receiver.backends.fitting`. weights: a folder of one's own.
+    `receiver.sinks.open`. backend, size, threads: see `receiver.fitting`. weights: a folder of one's own.
     stats: JSON file. provenance_key: folder of the key that signs recordings, "": one of this run's own. seconds: end
     after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all. health_port: of /healthz,
     /readyz and /metrics; 0: none.

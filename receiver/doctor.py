@@ -17,12 +17,12 @@ from typing import Final
 
 import numpy as np
 
-from receiver.backends.base import Backend, RenderRequest
-from receiver.backends.cards import nvidia_cards
-from receiver.backends.choose import candidates, default_threads
-from receiver.backends.fitting import AUTO, open_fitting
-from receiver.backends.onnx_backend import has_cuda
-from receiver.warm_up import mean_face
+from models.runtime.base import Backend, RenderRequest
+from models.runtime.cards import nvidia_cards
+from models.runtime.choose import candidates, default_threads
+from models.runtime.onnx_backend import has_cuda
+from models.runtime.warm_up import mean_face
+from receiver.fitting import AUTO, open_fitting
 from shared.coding.motion_code import dequantise_motion
 from shared.coding.motion_layout import SYMBOLS
 from shared.errors import UserError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from receiver.backends.base import ModelInfo
+from models.runtime.base import ModelInfo
 from receiver.config import ReceiverConfig
 from receiver.provenance import INSTALL, Facts, available, recording_signer
 from receiver.provenance_identity import load_identity, new_identity

@@ -7,16 +7,10 @@ Must not import asyncio. Invariant: at most GALLERY_SIZE references, the oldest 
 import threading
 from collections import OrderedDict
 
-import cv2
-import numpy as np
-
-from receiver.backends.base import Backend, Picture, Reference, ReferenceState
-from shared.coding.mesh_motion import points_from_shape
-from shared.coding.motion_layout import KEYPOINTS
-from shared.coding.shape_code import dequantise_anchors
+from models.runtime.base import Backend, ReferenceState
+from models.runtime.keyframe import decode_reference
 from shared.frames import Keyframe
-from shared.keyframe_image import decode_keyframe_image
-from shared.limits import GALLERY_SIZE, PICTURE_SIZE_PX
+from shared.limits import GALLERY_SIZE
 
 
 class ReferenceStore:
@@ -43,23 +37,3 @@ class ReferenceStore:
 
     def __len__(self) -> int:
         return len(self._states)
-
-
-def decode_reference(keyframe: Keyframe) -> Reference:
-    """What a keyframe carries, in the network's units. Raises MalformedMessage."""
-    picture = decode_keyframe_image(keyframe.image, keyframe.width_px, keyframe.height_px)
-    anchors = dequantise_anchors(keyframe.anchors)
-    return Reference(
-        picture=_at_size(picture),
-        points=points_from_shape(keyframe.shape),
-        keypoints=anchors[: 2 * KEYPOINTS].reshape(KEYPOINTS, 2),
-        codes=anchors[2 * KEYPOINTS :],
-        mask=np.asarray(keyframe.mask, np.uint8),
-    )
-
-
-def _at_size(picture: Picture) -> Picture:
-    if picture.shape[:2] == (PICTURE_SIZE_PX, PICTURE_SIZE_PX):
-        return picture
-    size = (PICTURE_SIZE_PX, PICTURE_SIZE_PX)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

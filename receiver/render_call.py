@@ -19,7 +19,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from receiver.backends.base import Array, Backend, Picture, ReferenceState, RenderRequest
+from models.runtime.base import Array, Backend, Picture, ReferenceState, RenderRequest
 from receiver.clock import monotonic_us
 from receiver.disclosure import waiting_picture
 from receiver.mouth import VoiceMouth

@@ -13,7 +13,7 @@ import itertools
 import threading
 from collections.abc import Callable
 
-from receiver.backends.base import Backend, Picture
+from models.runtime.base import Backend, Picture
 from receiver.batching.isolation import Isolation
 from receiver.batching.lane import BatchLane
 from receiver.batching.load import LoadControl, LoadLevel

@@ -47,16 +47,17 @@ RULES = (
     Rule(
         "models",
         ours=("shared", "models"),
-        but=("models/weights", "models/training/cache", "models/evaluation"),
+        but=("models/weights", "models/runtime", "models/training/cache", "models/evaluation"),
     ),
-    Rule("sender", ours=("shared", "sender", "models.weights"), never=frozenset(TORCH)),
     Rule(
-        "receiver",
-        ours=("shared", "receiver", "models.weights"),
+        "models/runtime",
+        ours=("shared", "models.weights", "models.runtime"),
         never=frozenset(TORCH),
-        but=("receiver/backends/torch_backend.py",),
+        but=("models/runtime/torch_backend.py",),
     ),
-    Rule("receiver/backends/torch_backend.py", ours=("shared", "receiver", "models")),
+    Rule("models/runtime/torch_backend.py", ours=("shared", "models")),
+    Rule("sender", ours=("shared", "sender", "models.weights", "models.runtime"), never=frozenset(TORCH)),
+    Rule("receiver", ours=("shared", "receiver", "models.weights", "models.runtime"), never=frozenset(TORCH)),
     Rule(
         "signaling",
         ours=("shared", "signaling"),

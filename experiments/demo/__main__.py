@@ -24,7 +24,7 @@ from experiments.demo.page import render_page
 from experiments.demo.processes import Report as ChildReport
 from experiments.demo.video import Column, marked, write_side_by_side
 from experiments.sample import SAMPLE_PATH
-from receiver.backends.fitting import SIZE_CHOICES
+from receiver.fitting import SIZE_CHOICES
 from shared.errors import UserError
 
 DEFAULT_SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ from rich.progress import track
 from experiments.demo.call import CallFailed, CallSettings, run_call
 from experiments.demo.report import build_report
 from experiments.demo.stats import read_receiver_stats, read_sender_stats
-from receiver.backends.fitting import SIZE_CHOICES
+from receiver.fitting import SIZE_CHOICES
 from shared.errors import UserError
 from shared.provenance import StolenTime, commit, machine
 

@@ -25,11 +25,11 @@ from models.evaluation.networks import open_networks
 from models.evaluation.offline_call import OfflineSender, Plan
 from models.evaluation.offline_receiver import rebuild
 from models.evaluation.results import NOT_SETTINGS, line, resumed, rounded, write_result
+from models.runtime.choose import choose_backend
 from models.training.cache import read_frames
 from models.training.clips import Clip, find_clips
 from models.training.voice import read_pcm
 from models.weights import use_weights
-from receiver.backends.choose import choose_backend
 from shared.errors import UserError
 
 

@@ -16,8 +16,8 @@ from models.networks.dense_motion import Driving
 from models.networks.gallery import MAX_REFERENCES
 from models.networks.reference import ReferenceFeatures
 from models.networks.renderer import Renderer
-from receiver.backends.base import Array, Backend, ModelInfo, Picture, Reference, ReferenceState
-from receiver.backends.tensors import driving_inputs, reference_inputs, to_picture
+from models.runtime.base import Array, Backend, ModelInfo, Picture, Reference, ReferenceState
+from models.runtime.tensors import driving_inputs, reference_inputs, to_picture
 from shared.coding.motion_layout import MotionValues
 
 

@@ -20,12 +20,12 @@ from models.evaluation.__main__ import chosen_clips
 from models.evaluation.offline_call import OfflineSender
 from models.evaluation.offline_receiver import rebuild
 from models.evaluation.results import mean_of, rounded, write_json
+from models.runtime.base import Backend, ModelInfo
+from models.runtime.choose import resolve
 from models.training.cache import read_frames
 from models.training.clips import Clip
 from models.training.voice import read_pcm
 from models.weights import open_verified, read_manifest, sha256_of
-from receiver.backends.base import Backend, ModelInfo
-from receiver.backends.choose import resolve
 from shared.errors import UserError
 from shared.provenance import commit, machine
 
@@ -96,10 +96,10 @@ def open_pair(engine: str, size: str) -> dict[str, Backend]:
 def _open(engine: str, encode: Path, render: Path, name: str) -> Backend:
     model = ModelInfo(f"facewire-{name}", sha256_of(render))
     if engine == "openvino":
-        from receiver.backends.openvino_backend import open_openvino
+        from models.runtime.openvino_backend import open_openvino
 
         return open_openvino(encode, render, model, 1)
-    from receiver.backends.onnx_backend import open_onnx
+    from models.runtime.onnx_backend import open_onnx
 
     return open_onnx(encode, render, model, 1)
 

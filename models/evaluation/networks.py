@@ -21,12 +21,12 @@ from models.export.graphs import AnalyserGraph, VoiceGraph
 from models.export.read_back import read_renderer
 from models.networks.codec import Codec
 from models.networks.renderer import Renderer
+from models.runtime.base import Backend, ModelInfo
+from models.runtime.choose import choose_backend
+from models.runtime.graph_backend import float_names
+from models.runtime.torch_backend import TorchBackend
 from models.training.checkpoint import load_codec
 from models.weights import bundle_digest, open_verified, sha256_of
-from receiver.backends.base import Backend, ModelInfo
-from receiver.backends.choose import choose_backend
-from receiver.backends.graph_backend import float_names
-from receiver.backends.torch_backend import TorchBackend
 from receiver.voice_features import COLUMNS, VoiceFeatures
 from sender.motion_encoder import MotionEncoder
 from shared.errors import UserError

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.offline_call import FRAME_MS, VOICE_MS, Coded
-from receiver.backends.base import Backend
+from models.runtime.base import Backend
 from receiver.render_call import CallCallbacks, ReferenceDone, RenderCall, Rendered, VideoBroken
 from receiver.voice_features import VoiceFeatures
 from shared.core.due import PictureDue

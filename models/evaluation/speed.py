@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from experiments.sample import SAMPLE_PATH
 from models.evaluation.offline_call import OfflineSender
+from models.runtime.base import Backend, ModelInfo, Reference
+from models.runtime.choose import SIZES
+from models.runtime.graph_backend import GraphBackend
+from models.runtime.keyframe import decode_reference
+from models.runtime.openvino_backend import OpenvinoGraph, open_openvino
 from models.training.cache import read_frames
 from models.weights import open_verified, read_manifest, sha256_of
-from receiver.backends.base import Backend, ModelInfo, Reference
-from receiver.backends.choose import SIZES
-from receiver.backends.graph_backend import GraphBackend
-from receiver.backends.openvino_backend import OpenvinoGraph, open_openvino
-from receiver.reference_store import decode_reference
 from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker

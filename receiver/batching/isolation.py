@@ -9,7 +9,7 @@ that has failed cannot spoil a batch again before it has made SUSPECT_PICTURES p
 
 from collections.abc import Sequence
 
-from receiver.backends.base import Backend, Picture, RenderRequest
+from models.runtime.base import Backend, Picture, RenderRequest
 from shared.limits import SUSPECT_PICTURES
 
 Outcome = Picture | Exception

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from receiver.backends.choose import BACKENDS, SIZES
+from models.runtime.choose import BACKENDS, SIZES
 from receiver.bench.calls import SETTLE_S
 from receiver.bench.engines import Choice, Engine, LocalEngine, SpreadEngine
 from receiver.bench.machine import GpuMeter

@@ -14,14 +14,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from models.runtime.base import ModelInfo
+from models.runtime.choose import choose_backend
+from models.runtime.warm_up import warm_up
 from models.weights import use_weights
-from receiver.backends.base import ModelInfo
-from receiver.backends.choose import choose_backend
 from receiver.bench.calls import Load, run_calls
 from receiver.bench.machine import rss_mb
 from receiver.bench.tape import read_tape
 from receiver.render_worker import RenderWorker
-from receiver.warm_up import warm_up
 from shared.errors import UserError
 
 Answer = TypeVar("Answer")
@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was asked for; see `receiver.backends.choose.choose_backend`. weights: one's own, or None."""
+    """What was asked for; see `models.runtime.choose.choose_backend`. weights: one's own, or None."""
 
     backend: str
     size: str

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.render_worker import RenderWorker
 from receiver.session import CallEnd, ReceiverSession
 from receiver.sinks.open import open_sinks

@@ -21,8 +21,8 @@ from experiments.demo.page import render_page
 from experiments.demo.processes import wait_until
 from experiments.demo.video import Column, write_side_by_side
 from models.export.manifest import write_manifest
+from models.runtime.graph_backend import weight_names
 from models.weights import WEIGHTS_DIR, bundle_digest, read_manifest
-from receiver.backends.graph_backend import weight_names
 from tests.experiments.made_up_call import write_call
 from tests.experiments.test_report import GROUPS
 

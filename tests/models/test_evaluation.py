@@ -9,9 +9,9 @@ from models.evaluation.__main__ import main
 from models.evaluation.offline_call import Coded, OfflineSender, Plan, code_voice, through_bundles
 from models.evaluation.offline_receiver import rebuild
 from models.evaluation.results import mean_of
+from models.runtime.base import Backend
+from models.runtime.choose import choose_backend
 from models.training.voice import read_pcm
-from receiver.backends.base import Backend
-from receiver.backends.choose import choose_backend
 from shared.errors import UserError
 from shared.frames import MotionFrame
 from tests.models.clips import grey_clip, part_of_sample, sample_frames

@@ -22,9 +22,9 @@ from models.evaluation.offline_call import (
 )
 from models.evaluation.offline_receiver import rebuild
 from models.networks.codec import Codec
+from models.runtime.base import Backend, ModelInfo, Reference
+from models.runtime.choose import choose_backend
 from models.training.voice import read_pcm
-from receiver.backends.base import Backend, ModelInfo, Reference
-from receiver.backends.choose import choose_backend
 from receiver.voice_features import VoiceFeatures
 from sender.keyframe_policy import INTERVAL_MS
 from sender.motion_encoder import ReferenceCode
@@ -249,7 +249,7 @@ def test_a_torch_backend_of_the_same_weights_gives_the_same_picture_as_its_graph
 ) -> None:
     from models.export.graphs import ReferenceGraph, RenderGraph
     from models.export.onnx_files import export_graph
-    from receiver.backends.onnx_backend import open_onnx
+    from models.runtime.onnx_backend import open_onnx
 
     codec = Codec("nano").eval()
     model = ModelInfo("nano", "")

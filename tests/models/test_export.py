@@ -13,11 +13,11 @@ from models.export.graphs import DRIVING, FEATURES, ReferenceGraph, RenderGraph
 from models.export.onnx_files import OPSET, export_graph, shared_graphs, size_graphs
 from models.export.quantise import quantise
 from models.networks.codec import Codec
+from models.runtime.onnx_backend import OnnxGraph
+from models.runtime.openvino_backend import OpenvinoGraph
 from models.training.checkpoint import save_checkpoint, settings_dict
 from models.training.settings import Settings
 from models.weights import read_manifest, sha256_of
-from receiver.backends.onnx_backend import OnnxGraph
-from receiver.backends.openvino_backend import OpenvinoGraph
 from shared.errors import UserError
 from tests.models.tensors import driving
 
@@ -111,8 +111,8 @@ def test_the_graphs_give_what_the_renderer_gives(mesh: np.ndarray) -> None:
 
 
 def test_an_exported_renderer_runs_as_a_backend(exported: Path, mesh: np.ndarray) -> None:
-    from receiver.backends.base import ModelInfo, Reference
-    from receiver.backends.onnx_backend import open_onnx
+    from models.runtime.base import ModelInfo, Reference
+    from models.runtime.onnx_backend import open_onnx
     from shared.coding.motion_layout import MotionValues
 
     backend = open_onnx(exported / "tiny" / "encode_reference.onnx", exported / "tiny" / "render.onnx",

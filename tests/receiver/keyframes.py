@@ -9,7 +9,7 @@ from shared.coding.mesh_basis import default_basis
 from shared.coding.mesh_motion import shape_from_points
 from shared.coding.motion_layout import ANCHOR_SYMBOLS
 from shared.frames import Keyframe, KeyframeFormat
-from tests.receiver.backends.faces import reference
+from tests.models.runtime.faces import reference
 
 
 @cache

@@ -16,7 +16,7 @@ from shared.frames import Channel, MotionFrame, Outgoing, VoicePacket
 from shared.opus import OpusEncoder
 from shared.transport.base import Transport, TransportClosed
 from shared.wire import PROTOCOL_VERSION
-from tests.receiver.backends.faces import motion
+from tests.models.runtime.faces import motion
 from tests.receiver.keyframes import keyframe
 
 MODEL = "0123456789abcdef"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.backends.base import Reference
-from receiver.backends.mesh_warp import MeshWarpBackend, WarpState
+from models.runtime.base import Reference
+from models.runtime.mesh_warp import MeshWarpBackend, WarpState
 from receiver.render_call import ReferenceDone
 from receiver.render_worker import RenderWorker
 from receiver.sinks.base import PictureState

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.call import ReceiverCall
 from receiver.call_end import EndReason
 from receiver.render_worker import RenderWorker

@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
+from models.runtime.base import Backend, BackendUnavailable
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver import doctor
-from receiver.backends.base import Backend, BackendUnavailable
-from receiver.backends.mesh_warp import MeshWarpBackend
 from receiver.doctor import examine, measure, measure_batch, run_doctor
 
 

@@ -7,7 +7,7 @@ from receiver.mouth import LIPS, VoiceMouth, lips_only
 from receiver.voice_features import VoiceFeatures
 from shared.coding.mesh_basis import default_basis
 from shared.coding.motion_layout import EXPRESSION, MESH_POINTS
-from tests.receiver.backends.faces import motion
+from tests.models.runtime.faces import motion
 
 ROWS = default_basis().expression.reshape(EXPRESSION, MESH_POINTS, 2)
 EYES = (33, 133, 159, 145, 263, 362, 386, 374)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.runtime.base import ModelInfo
 from receiver import provenance, provenance_setup
-from receiver.backends.base import ModelInfo
 from receiver.config import ReceiverConfig
 from receiver.provenance import Facts, read_provenance, recording_signer, sign_recording
 from receiver.provenance_identity import (

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from receiver.backends.mesh_warp import MeshWarpBackend
-from receiver.reference_store import ReferenceStore, decode_reference
+from models.runtime.keyframe import decode_reference
+from models.runtime.mesh_warp import MeshWarpBackend
+from receiver.reference_store import ReferenceStore
 from shared.coding.mesh_basis import default_basis
 from shared.errors import MalformedMessage
 from shared.limits import GALLERY_SIZE
-from tests.receiver.backends.faces import reference
+from tests.models.runtime.faces import reference
 from tests.receiver.keyframes import image, keyframe
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from receiver.backends.base import Array, Picture, ReferenceState
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.base import Array, Picture, ReferenceState
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.disclosure import waiting_picture
 from receiver.render_call import Rendered, VideoBroken
 from receiver.render_worker import RenderWorker
@@ -16,7 +16,7 @@ from shared.core.due import PictureDue, PictureState
 from shared.errors import UnknownReference
 from shared.frames import VideoKind, VoicePacket
 from shared.limits import EARS_QUEUE, THUMBNAIL_MAX_AGE_MS, VIDEO_HOLD_MAX_MS, VIDEO_LEAVE_MS
-from tests.receiver.backends.faces import motion
+from tests.models.runtime.faces import motion
 from tests.receiver.coded_pictures import units
 from tests.receiver.test_render_worker import Results
 

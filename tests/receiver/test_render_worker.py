@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from receiver.backends.base import Array, Picture, ReferenceState
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.base import Array, Picture, ReferenceState
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.disclosure import waiting_picture
 from receiver.render_call import CallCallbacks, ReferenceDone, RenderCall, Rendered
 from receiver.render_worker import RenderWorker
@@ -18,7 +18,7 @@ from shared.coding.motion_layout import MotionValues
 from shared.core.due import PictureDue, PictureState
 from shared.errors import MalformedMessage
 from shared.limits import RENDER_QUEUE
-from tests.receiver.backends.faces import motion
+from tests.models.runtime.faces import motion
 from tests.receiver.keyframes import keyframe
 
 

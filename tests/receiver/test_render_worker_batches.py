@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from receiver.backends.base import Array, Picture, ReferenceState, RenderRequest
-from receiver.backends.mesh_warp import MeshWarpBackend, WarpState
+from models.runtime.base import Array, Picture, ReferenceState, RenderRequest
+from models.runtime.mesh_warp import MeshWarpBackend, WarpState
 from receiver.batching.load import LoadLevel, ReceiverFull
 from receiver.render_call import CallCallbacks, ReferenceDone, RenderCall, Rendered
 from receiver.render_worker import RenderWorker
@@ -17,7 +17,7 @@ from shared.coding.motion_layout import MotionValues
 from shared.core.due import PictureDue, PictureState
 from shared.frames import Keyframe
 from shared.limits import LOAD_SHED_WINDOWS, LOAD_WINDOW_MS, RENDER_QUEUE
-from tests.receiver.backends.faces import motion
+from tests.models.runtime.faces import motion
 from tests.receiver.keyframes import keyframe
 
 CALLS = 4

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.backends.base import Array, Backend, Picture, ReferenceState
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.base import Array, Backend, Picture, ReferenceState
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.clock import monotonic_us
 from receiver.disclosure import VIDEO_TEXT, mark, mark_corner, waiting_picture
 from receiver.render_worker import RenderWorker

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.render_worker import RenderWorker
 from receiver.session import CallEnd, EndReason, ReceiverSession
 from receiver.sinks.open import SinkSet

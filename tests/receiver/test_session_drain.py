@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.render_worker import RenderWorker
 from receiver.session import EndReason, ReceiverSession
 from receiver.sinks.open import SinkSet

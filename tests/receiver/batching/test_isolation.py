@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from receiver.backends.base import Array, Picture, ReferenceState, RenderRequest
-from receiver.backends.mesh_warp import MeshWarpBackend, WarpState
+from models.runtime.base import Array, Picture, ReferenceState, RenderRequest
+from models.runtime.mesh_warp import MeshWarpBackend, WarpState
 from receiver.batching.isolation import Isolation
 from shared.coding.motion_layout import MotionValues
 from shared.limits import SUSPECT_PICTURES
-from tests.receiver.backends.faces import motion, reference
+from tests.models.runtime.faces import motion, reference
 
 
 class Brittle(MeshWarpBackend):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver.backends.mesh_warp import MeshWarpBackend
+from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.bench import calls, engines, machine, tape
 from receiver.bench.__main__ import main
 from receiver.bench.calls import SETTLE_S, Load, TapeTransport, run_calls

@@ -6,7 +6,7 @@ import pytest
 
 from shared.core.decoder import DecoderConfig
 from shared.frames import Channel
-from shared.limits import MESSAGE_MAX_BYTES, SACK_AFTER_BYTES, SACK_DELAY_MS
+from shared.limits import ACK_INTERVAL_MS, MESSAGE_MAX_BYTES, SACK_AFTER_BYTES, SACK_DELAY_MS
 from shared.transport.impairments import Impairment, PatternLoss
 from shared.transport.udp_proxy import UdpProxy
 from shared.transport.webrtc import WebRtcConfig, WebRtcTransport
@@ -53,7 +53,7 @@ async def test_delaying_saves_three_of_four_packets_back(capsys: pytest.CaptureF
 
 
 def test_our_own_acknowledgement_comes_before_the_delay_ends_and_that_before_the_rfcs_limit() -> None:
-    assert DecoderConfig().ack_interval_ms < SACK_DELAY_MS < 500
+    assert DecoderConfig().ack_interval_ms == ACK_INTERVAL_MS < SACK_DELAY_MS < 500
 
 
 async def test_a_single_message_is_acknowledged_within_the_delay() -> None:

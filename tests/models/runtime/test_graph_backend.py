@@ -1,4 +1,4 @@
-"""receiver.backends.graph_backend with ONNX Runtime and OpenVINO, on tiny graphs."""
+"""models.runtime.graph_backend with ONNX Runtime and OpenVINO, on tiny graphs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.backends.base import ReferenceState
-from receiver.backends.choose import choose_backend
-from receiver.backends.graph_backend import GraphBackend, weight_names
-from receiver.backends.onnx_backend import open_onnx
-from receiver.backends.openvino_backend import open_openvino
+from models.runtime.base import ReferenceState
+from models.runtime.choose import choose_backend
+from models.runtime.graph_backend import GraphBackend, weight_names
+from models.runtime.onnx_backend import open_onnx
+from models.runtime.openvino_backend import open_openvino
 from shared.coding.motion_layout import MotionValues
 from shared.errors import UserError
-from tests.receiver.backends.faces import motion, reference
-from tests.receiver.backends.tiny_graphs import MODEL, write_graphs
+from tests.models.runtime.faces import motion, reference
+from tests.models.runtime.tiny_graphs import MODEL, write_graphs
 
 Open = Callable[..., GraphBackend]
 BOTH = pytest.mark.parametrize("open_backend", [open_onnx, open_openvino])

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from receiver.backends.base import ModelInfo
+from models.runtime.base import ModelInfo
 
 MODEL = ModelInfo("tiny", "0" * 64)
 SHAPES = {

@@ -1,4 +1,4 @@
-"""receiver.backends.choose."""
+"""models.runtime.choose."""
 
 import builtins
 import importlib.util
@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from models.runtime import choose
+from models.runtime.base import BackendUnavailable
+from models.runtime.choose import candidates, choose_backend, default_threads, resolve
+from models.runtime.onnx_backend import has_cuda, open_onnx, open_onnx_cuda
+from models.runtime.openvino_backend import open_openvino
 from models.weights import WeightFile, sha256_of, verify
-from receiver.backends import choose
-from receiver.backends.base import BackendUnavailable
-from receiver.backends.choose import candidates, choose_backend, default_threads, resolve
-from receiver.backends.onnx_backend import has_cuda, open_onnx, open_onnx_cuda
-from receiver.backends.openvino_backend import open_openvino
 from shared.errors import UserError
-from tests.receiver.backends.tiny_graphs import MODEL, write_graphs
+from tests.models.runtime.tiny_graphs import MODEL, write_graphs
 
 ALL = ("torch", "onnx", "openvino")
 
@@ -67,7 +67,7 @@ def test_the_mesh_warp_needs_no_weights() -> None:
 def test_torch_that_is_not_installed_is_named_with_its_extra(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "receiver.backends.torch_backend", None)
+    monkeypatch.setitem(sys.modules, "models.runtime.torch_backend", None)
     with pytest.raises(BackendUnavailable, match=r"facewire\[cuda\]"):
         choose_backend(name)
 

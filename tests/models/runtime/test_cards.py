@@ -1,4 +1,4 @@
-"""receiver.backends.cards."""
+"""models.runtime.cards."""
 
 import ctypes
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from receiver.backends import cards
-from receiver.backends.cards import nvidia_cards
+from models.runtime import cards
+from models.runtime.cards import nvidia_cards
 
 
 @pytest.fixture(autouse=True)

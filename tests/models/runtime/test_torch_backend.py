@@ -1,4 +1,4 @@
-"""receiver.backends.torch_backend: on a CPU everything but the device; on a GPU, where there is one, the graphs too."""
+"""models.runtime.torch_backend: on a CPU everything but the device; on a GPU, where there is one, the graphs too."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.runtime.base import Backend, BackendUnavailable, ModelInfo, ReferenceState, RenderRequest
+from models.runtime.choose import choose_backend
+from models.runtime.graph_backend import float_names
+from models.runtime.onnx_backend import open_onnx
 from models.weights import open_verified
-from receiver.backends.base import Backend, BackendUnavailable, ModelInfo, ReferenceState, RenderRequest
-from receiver.backends.choose import choose_backend
-from receiver.backends.graph_backend import float_names
-from receiver.backends.onnx_backend import open_onnx
 from shared.limits import RENDER_BATCH_MAX
-from tests.receiver.backends.faces import motion, reference
+from tests.models.runtime.faces import motion, reference
 
 torch = pytest.importorskip("torch", reason="the extra 'cuda' is not installed")
 
@@ -22,8 +22,8 @@ from torch.overrides import TorchFunctionMode  # noqa: E402
 from models.export.read_back import read_renderer  # noqa: E402
 from models.networks.renderer import Renderer  # noqa: E402
 from models.networks.sizes import TINY  # noqa: E402
-from receiver.backends import torch_backend  # noqa: E402
-from receiver.backends.torch_backend import (  # noqa: E402
+from models.runtime import torch_backend  # noqa: E402
+from models.runtime.torch_backend import (  # noqa: E402
     CUDA_BATCHES,
     IndicesOnDevice,
     TorchBackend,

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from models.runtime.base import Backend, BackendUnavailable, ModelInfo
+from models.runtime.cards import nvidia_cards
+from models.runtime.graph_backend import float_names, unavailable, weight_names
+from models.runtime.onnx_backend import has_cuda, open_onnx, open_onnx_cuda
 from models.weights import bundle_digest, open_verified, read_manifest
-from receiver.backends.base import Backend, BackendUnavailable, ModelInfo
-from receiver.backends.cards import nvidia_cards
-from receiver.backends.graph_backend import float_names, unavailable, weight_names
-from receiver.backends.onnx_backend import has_cuda, open_onnx, open_onnx_cuda
 from shared.errors import UserError
 
 _LOG = logging.getLogger("facewire.receiver")
@@ -61,7 +61,7 @@ def choose_backend(name: str = "auto", size: str = "lite", threads: int | None =
         raise UserError(f"A network cannot run on {threads} threads: choose 1 to 64.")
     first = resolve(name)
     if first == "mesh-warp":
-        from receiver.backends.mesh_warp import MeshWarpBackend
+        from models.runtime.mesh_warp import MeshWarpBackend
 
         return MeshWarpBackend()
     if size not in SIZES:
@@ -81,7 +81,7 @@ def _open(engine: str, size: str, threads: int) -> Backend:
     if engine in ("torch", "cuda"):
         return _open_torch(engine, size, encode, render, model, threads)
     if engine == "openvino":
-        from receiver.backends.openvino_backend import open_openvino
+        from models.runtime.openvino_backend import open_openvino
 
         return open_openvino(encode, render, model, threads)
     return open_onnx_cuda(encode, render, model) if gpu else open_onnx(encode, render, model, threads)
@@ -105,7 +105,7 @@ def _open_torch(
     engine: str, size: str, encode: Path, render: Path, model: ModelInfo, threads: int
 ) -> Backend:
     try:
-        from receiver.backends.torch_backend import open_torch
+        from models.runtime.torch_backend import open_torch
     except ImportError as error:
         raise unavailable(engine, "cuda", error) from error
     return open_torch(engine, size, encode, render, model, threads)

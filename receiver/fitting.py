@@ -8,11 +8,11 @@ Must not import an engine. Invariant: what is returned is warm; a size that was 
 
 from typing import Final
 
+from models.runtime.base import Backend
+from models.runtime.choose import SIZES, choose_backend
+from models.runtime.graph_backend import weight_names
+from models.runtime.warm_up import warm_up
 from models.weights import read_manifest
-from receiver.backends.base import Backend
-from receiver.backends.choose import SIZES, choose_backend
-from receiver.backends.graph_backend import weight_names
-from receiver.warm_up import warm_up
 
 AUTO: Final = "auto"
 SIZE_CHOICES: Final = (AUTO, *SIZES)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from receiver.backends.base import Array, BackendUnavailable, ModelInfo
-from receiver.backends.graph_backend import GraphBackend, unavailable
+from models.runtime.base import Array, BackendUnavailable, ModelInfo
+from models.runtime.graph_backend import GraphBackend, unavailable
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"

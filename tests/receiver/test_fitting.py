@@ -1,9 +1,9 @@
-"""receiver.backends.fitting: the size is chosen by trying, unless somebody named one."""
+"""receiver.fitting: the size is chosen by trying, unless somebody named one."""
 
 import pytest
 
-from receiver.backends import fitting
-from receiver.backends.fitting import AUTO, open_fitting
+from receiver import fitting
+from receiver.fitting import AUTO, open_fitting
 from shared.errors import UserError
 
 pytestmark = pytest.mark.model

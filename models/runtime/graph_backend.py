@@ -11,7 +11,7 @@ or in the table of `driving_inputs`.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
-from receiver.backends.base import (
+from models.runtime.base import (
     Array,
     Backend,
     BackendUnavailable,
@@ -20,7 +20,7 @@ from receiver.backends.base import (
     Reference,
     ReferenceState,
 )
-from receiver.backends.tensors import DRIVING_INPUTS, driving_inputs, reference_inputs, to_picture
+from models.runtime.tensors import DRIVING_INPUTS, driving_inputs, reference_inputs, to_picture
 from shared.coding.motion_layout import MotionValues
 from shared.errors import UserError
 

@@ -12,7 +12,7 @@ Must import numpy, cv2 and `shared` only. Invariant: no motion gives back the ke
 import cv2
 import numpy as np
 
-from receiver.backends.base import Array, Backend, ModelInfo, Picture, Reference, ReferenceState
+from models.runtime.base import Array, Backend, ModelInfo, Picture, Reference, ReferenceState
 from shared.coding import mesh_motion
 from shared.coding.motion_layout import MotionValues
 from shared.limits import COORDINATE_MAX, PICTURE_SIZE_PX

@@ -1,13 +1,13 @@
-"""receiver.backends.mesh_warp."""
+"""models.runtime.mesh_warp."""
 
 import numpy as np
 import pytest
 
-from receiver.backends.base import ReferenceState
-from receiver.backends.mesh_warp import GRID_SIDE, MeshWarpBackend, mesh_flow
+from models.runtime.base import ReferenceState
+from models.runtime.mesh_warp import GRID_SIDE, MeshWarpBackend, mesh_flow
 from shared.coding.mesh_basis import default_basis
 from shared.limits import COORDINATE_MAX
-from tests.receiver.backends.faces import motion, reference
+from tests.models.runtime.faces import motion, reference
 
 
 def test_no_motion_gives_back_the_keyframe() -> None:
@@ -53,7 +53,7 @@ def test_a_landmark_is_moved_as_far_as_the_limit_and_no_further(monkeypatch: pyt
         seen.append(driving)
         return mesh_flow(points, driving)
 
-    monkeypatch.setattr("receiver.backends.mesh_warp.mesh_flow", watched)
+    monkeypatch.setattr("models.runtime.mesh_warp.mesh_flow", watched)
     face = reference()
     backend, furthest = MeshWarpBackend(), float(face.points[:, 0].max())
     for past in (0.0, 0.01):

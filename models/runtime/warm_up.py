@@ -9,7 +9,7 @@ from typing import Final
 import av
 import numpy as np
 
-from receiver.backends.base import Backend, Reference
+from models.runtime.base import Backend, Reference
 from shared.coding.mesh_motion import points_from_shape
 from shared.coding.motion_code import dequantise_motion
 from shared.coding.motion_layout import CODES, KEYPOINTS, MASK_SIDE, SHAPE_SYMBOLS, SYMBOLS

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from receiver.backends.base import Reference
+from models.runtime.base import Reference
 from shared.coding.mesh_basis import default_basis
 from shared.coding.motion_layout import AFFINE, CODES, EXPRESSION, KEYPOINTS, MotionValues
 

@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from models.export.graphs import DRIVING, ReferenceGraph, RenderGraph
 from models.export.read_back import read_renderer
 from models.networks.renderer import Renderer
-from receiver.backends.base import (
+from models.runtime.base import (
     Array,
     Backend,
     BackendUnavailable,
@@ -35,8 +35,8 @@ from receiver.backends.base import (
     ReferenceState,
     RenderRequest,
 )
-from receiver.backends.tensors import driving_inputs, reference_inputs
-from receiver.warm_up import mean_face
+from models.runtime.tensors import driving_inputs, reference_inputs
+from models.runtime.warm_up import mean_face
 from shared.coding.motion_code import dequantise_motion
 from shared.coding.motion_layout import SYMBOLS, MotionValues
 from shared.limits import PICTURE_SIZE_PX, RENDER_BATCH_MAX

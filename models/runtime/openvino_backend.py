@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from receiver.backends.base import Array, ModelInfo
-from receiver.backends.graph_backend import GraphBackend, unavailable
+from models.runtime.base import Array, ModelInfo
+from models.runtime.graph_backend import GraphBackend, unavailable
 
 
 class OpenvinoGraph:

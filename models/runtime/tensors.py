@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from receiver.backends.base import Array, Picture, Reference
+from models.runtime.base import Array, Picture, Reference
 from shared.coding import mesh_motion
 from shared.coding.motion_layout import CODES, KEYPOINTS, MASK_SIDE, MESH_POINTS, MotionValues
 from shared.errors import UserError

@@ -1,11 +1,11 @@
-"""receiver.warm_up: the network has run before the call begins."""
+"""models.runtime.warm_up: the network has run before the call begins."""
 
 import numpy as np
 import pytest
 
-from receiver.backends.choose import choose_backend
-from receiver.backends.mesh_warp import MeshWarpBackend
-from receiver.warm_up import mean_face, warm_up
+from models.runtime.choose import choose_backend
+from models.runtime.mesh_warp import MeshWarpBackend
+from models.runtime.warm_up import mean_face, warm_up
 
 pytestmark = pytest.mark.model
 
