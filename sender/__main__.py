@@ -21,6 +21,7 @@ from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.motion_encoder import ANALYSER, MotionEncoder
 from sender.pipeline import FacePipeline, warm_up
+from sender.self_view import open_self_view
 from sender.session import SenderSession
 from sender.sources.base import Source
 from sender.sources.open import open_source
@@ -148,7 +149,7 @@ def make_pipeline() -> FacePipeline:
     """The networks of this end. Raises UserError when one is missing."""
     faces, segmenter, coder = FaceModels.load(), PersonSegmenter(load_prior("segmentation")), MotionEncoder()
     warm_up(FacePipeline(FaceTracker(faces), segmenter, coder))
-    return FacePipeline(FaceTracker(faces), segmenter, coder)
+    return FacePipeline(FaceTracker(faces), segmenter, coder, open_self_view())
 
 
 async def _call(config: SenderConfig) -> int:

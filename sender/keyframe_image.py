@@ -10,8 +10,10 @@ Ten bits change nothing.
 """
 
 import math
+from contextlib import suppress
 from enum import Enum
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import cv2
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sender.av1_encoder import open_av1_encoder, to_yuv
+from sender.standstill import StoodStill, within
 from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.limits import KEYFRAME_IMAGE_MIN_BYTES, KEYFRAME_MAX_BYTES, KEYFRAME_MAX_SIDE_PX
@@ -36,6 +39,8 @@ class Effort(Enum):
 SOFTEN_SIGMAS_PX: Final = (1.5, 4.0, 12.0, 48.0)
 """Blurs for pictures that do not fit even at the coarsest quantiser (noise, foliage): soft beats absent."""
 
+STANDSTILL_S, STANDSTILL_TRIES = 5.0, 2
+"""An encoding takes 10 to 40 ms, on a starved machine half a second."""
 _CRF_MIN: Final = 8
 _CRF_MAX: Final = 63
 _LOG_SIZE_PER_CRF: Final = -0.062
@@ -57,7 +62,7 @@ def encode_keyframe_image(
 
     H, W: even, 64..KEYFRAME_MAX_SIDE_PX. max_bytes: KEYFRAME_IMAGE_MIN_BYTES..KEYFRAME_MAX_BYTES. The picture is
     full-range BT.601, and its header says so. One that cannot be coded so small is softened until it can. Raises
-    UserError for arguments out of range.
+    UserError for arguments out of range, and for an encoder that stands still.
     """
     _check(rgb, max_bytes)
     found = _search(rgb, max_bytes, effort)
@@ -110,6 +115,16 @@ def _if_fits(data: bytes, max_bytes: int) -> bytes | None:
 
 
 def _encode(rgb: NDArray[np.uint8], crf: int, effort: Effort) -> bytes:
+    """One encoding, begun anew when the encoder stands still. Raises UserError when it always does."""
+    for _ in range(STANDSTILL_TRIES):
+        with suppress(StoodStill):
+            return within(partial(_encode_once, rgb, crf, effort), STANDSTILL_S)
+    raise UserError(
+        f"SVT-AV1 stood still {STANDSTILL_TRIES} times. Start the call again, with fewer other programs."
+    )
+
+
+def _encode_once(rgb: NDArray[np.uint8], crf: int, effort: Effort) -> bytes:
     options = {"crf": str(crf), "preset": str(effort.value[0]), "svtav1-params": _PARAMETERS}
     encoder = open_av1_encoder(rgb.shape[1], rgb.shape[0], Fraction(25), options)
     frame = to_yuv(rgb)

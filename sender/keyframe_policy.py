@@ -1,4 +1,4 @@
-"""When to send a keyframe: the first face, a moved crop, a request, another person perhaps.
+"""When to send a keyframe: the first face, a moved crop, a request, another person perhaps, a picture that went wrong.
 
 The first face gives two: a small one at once, so that there is a picture, and a full one at the first good moment.
 Must import numpy only; no clock, no I/O. Invariant: reasons are never lost, only put off: until a good moment (eyes
@@ -63,14 +63,16 @@ class KeyframePolicy:
         moved: bool,
         requested: bool,
         free: bool = True,
+        wrong: bool = False,
     ) -> KeyframeKind | None:
         """media_ms: of this picture. moved: the crop is new. requested: the receiver asked for a reference.
 
+        wrong: what is rebuilt looks so wrong that a keyframe is worth it (`sender.keyframe_value`).
         free: a keyframe could be built now; while it cannot, the answer is None.
         """
         lost_long = self._face_ms is not None and media_ms - self._face_ms >= LOST_LONG_MS
         self._face_ms = media_ms
-        if self._since_ms is None and (self._last_ms is None or moved or requested or lost_long):
+        if self._since_ms is None and (self._last_ms is None or moved or requested or lost_long or wrong):
             self._since_ms = media_ms
         if not free:
             return None

@@ -4,16 +4,19 @@ Must not import asyncio or transports; runs in worker threads. Invariant: at mos
 order in which they came, at no more than their kind's frame rate.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sender.standstill import StoodStill
 from sender.video_encoder import FPS, VideoEncoder
 from shared.frames import VideoKind, VideoUnit
 from shared.limits import VIDEO_UNIT_MAX_BYTES
 
+_LOG = logging.getLogger("facewire.sender")
 EARLY_MS: Final = 15
 """Pictures come on a grid of 40 ms, give or take: one that is this early still counts as on time."""
 PAUSE_MS: Final = 2000
@@ -47,7 +50,12 @@ class PictureRungs:
         encoder = self._opened(order, paused)
         if self._last_ms is not None and media_ms - self._last_ms < 1000 / FPS[order.kind] - EARLY_MS:
             return None
-        unit = encoder.encode(rgb, media_ms, self._unit_ids[order.kind], self._intra_owed)
+        try:
+            unit = encoder.encode(rgb, media_ms, self._unit_ids[order.kind], self._intra_owed)
+        except StoodStill as error:
+            _LOG.warning("The AV1 encoder stands still (%s); the pictures go on with another one.", error)
+            self._encoder, self._intra_owed = None, True
+            return None
         self._last_ms = media_ms
         if not 1 <= len(unit.data) <= VIDEO_UNIT_MAX_BYTES:
             self._intra_owed = True

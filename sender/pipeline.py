@@ -1,4 +1,4 @@
-"""What is computed for every picture: face, crop, mask, motion, and the draft of a keyframe when one is due.
+"""What is computed for every picture: face, crop, mask, motion, and the draft of a keyframe when one is due or worth it.
 
 Must not import asyncio, transports or torch; runs in worker threads. Invariant: motion is coded in the crop and against
 the reference that the receiver is known to have; a crop that moved takes effect with its own keyframe.
@@ -16,7 +16,9 @@ from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceTracker
 from sender.keyframe_image import Effort, encode_keyframe_image
 from sender.keyframe_policy import KeyframeKind, KeyframePolicy
+from sender.keyframe_value import KeyframeValue
 from sender.motion_encoder import ReferenceCode
+from sender.self_view import SelfView
 from sender.sources.base import PICTURE_INTERVAL_MS, SourcePicture
 from sender.sources.pattern import draw_head
 from shared.frames import Keyframe, KeyframeFormat, MotionFrame
@@ -100,7 +102,15 @@ class Processed:
 class FacePipeline:
     """One per call; feed every picture in order, from one thread at a time."""
 
-    def __init__(self, tracker: FaceTracker, segmenter: PersonSegmenter, coder: MotionCoder) -> None:
+    def __init__(
+        self,
+        tracker: FaceTracker,
+        segmenter: PersonSegmenter,
+        coder: MotionCoder,
+        self_view: SelfView | None = None,
+    ) -> None:
+        """self_view: looks at what the receiver sees; without it no keyframe is made for its value."""
+        self._self_view, self._value = self_view, KeyframeValue()
         self._tracker = tracker
         self._segmenter = segmenter
         self._coder = coder
@@ -127,12 +137,16 @@ class FacePipeline:
         update = self._crop.update(width_px, height_px, face_extent(face.landmarks))
         view = self._view(picture.rgb, face.landmarks, active.crop if active else update.crop)
         draft = None
-        kind = self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested, free)
+        wrong = self._looks_wrong(picture.media_ms)
+        kind = self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested, free, wrong)
         if kind is not None:
+            self._value.taken(picture.media_ms)
             same = view.crop == update.crop
             fresh = view if same else self._view(picture.rgb, face.landmarks, update.crop)
             draft = KeyframeDraft(picture.media_ms, fresh, kind)
         motion = self._motion(picture.media_ms, view, active) if active else None
+        if self._self_view is not None and motion is not None:
+            self._self_view.offer(motion, view.picture, view.mask)
         return Processed(picture.media_ms, self._state, face.count, view.picture, motion, draft)
 
     def build_keyframe(
@@ -158,7 +172,14 @@ class FacePipeline:
             anchors=code.anchors,
             mask=code.mask,
         )
+        if self._self_view is not None:
+            self._self_view.add(keyframe)
         return keyframe, Reference(keyframe_id, view.crop, code)
+
+    def _looks_wrong(self, media_ms: int) -> bool:
+        for judgement in self._self_view.judgements() if self._self_view else ():
+            self._value.judged(*judgement)
+        return self._value.wants(media_ms)
 
     def _without_face(self, picture: SourcePicture, active: Reference | None) -> Processed:
         self._missing += 1

@@ -9,6 +9,7 @@ Measured (SVT-AV1 4.1 in PyAV 18.1, preset 8, four clips): a thumbnail of 128 px
 """
 
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import av
@@ -18,6 +19,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from sender.av1_encoder import open_av1_encoder, to_yuv
+from sender.standstill import within
 from shared.av1_header import strip_temporal_delimiter
 from shared.errors import UserError
 from shared.frames import VideoKind, VideoUnit
@@ -27,6 +29,8 @@ SIDE_PX: Final = {VideoKind.THUMBNAIL: 128, VideoKind.VIDEO: VIDEO_MAX_SIDE_PX}
 FPS: Final = {VideoKind.THUMBNAIL: Fraction(25, 2), VideoKind.VIDEO: Fraction(25)}
 KBPS_MIN: Final = 2.0
 KBPS_MAX: Final = 500.0
+STANDSTILL_S: Final = 2.0
+"""A picture takes 1 to 5 ms, on a starved machine a hundred."""
 _UNIT_IDS: Final = 256
 _NEVER: Final = 1 << 20
 """Pictures between intra ones that the encoder would set by itself: none within a call."""
@@ -48,14 +52,17 @@ class VideoEncoder:
         self._count = 0
 
     def encode(self, rgb: NDArray[np.uint8], media_ms: int, unit_id: int, intra: bool = False) -> VideoUnit:
-        """The unit of one square picture, RGB uint8 (S, S, 3) of any size. intra: it must stand alone."""
+        """The unit of one square picture, RGB uint8 (S, S, 3) of any size. intra: it must stand alone.
+
+        Raises StoodStill when the encoder does: open another one, and leave this one alone.
+        """
         frame = to_yuv(_resized(rgb, SIDE_PX[self.kind]))
         # Counted, not timed: the rate control spreads its bits over pictures, and gaps would look like credit.
         frame.pts, frame.time_base = self._count, 1 / FPS[self.kind]
         if intra:
             frame.pict_type = PictureType.I
         self._count += 1
-        packets = self._codec.encode(frame)
+        packets = within(partial(self._codec.encode, frame), STANDSTILL_S)
         data = strip_temporal_delimiter(b"".join(bytes(packet) for packet in packets))
         alone = any(packet.is_keyframe for packet in packets)
         return VideoUnit(self.kind, unit_id % _UNIT_IDS, media_ms, alone, SIDE_PX[self.kind], data)

@@ -10,11 +10,10 @@ the VGG weights are absent.
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from queue import Empty, Queue
-from threading import Thread
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, Literal, cast
 
 import av
 import cv2
@@ -22,10 +21,9 @@ import numpy as np
 
 from experiments.measures.picture import Picture, ssim_y
 from experiments.measures.vgg import Vgg
+from sender.standstill import StoodStill, within
 from shared.errors import UserError
 from shared.thread_priority import ordinary_priority
-
-_T = TypeVar("_T")
 
 FPS: Final = 25
 SIZES_PX: Final = (256, 128, 96)
@@ -216,40 +214,14 @@ def _resize(picture: Picture, size_px: int) -> Picture:
 
 
 def _compress(scaled: _Scaled, crf: float) -> _Stream:
-    """As `_encode`, and begun anew when the encoder stands still. Raises UserError when it always does.
-
-    Workaround. Cause: SVT-AV1 (4.1) in low delay can wait for itself for ever inside svt_av1_enc_get_packet (seen once in some
-    1,400 encodings, on a machine whose host took its processors away). Cost: a thread; one that hangs is left behind. Remove it
-    when the encoder no longer does.
-    """
+    """As `_encode`, and begun anew when the encoder stands still (`sender.standstill`). Raises UserError when it always does."""
     limit_s = ENCODE_START_S + ENCODE_PICTURE_S * len(scaled.pictures)
     for _ in range(ENCODE_TRIES):
-        found = within(lambda: _encode(scaled, crf), limit_s)
-        if found is not None:
-            return found
+        with suppress(StoodStill):
+            return within(lambda: _encode(scaled, crf), limit_s)
     raise UserError(
         f"SVT-AV1 stood still {ENCODE_TRIES} times in {limit_s:.0f} s. Run it again, with fewer other programs."
     )
-
-
-def within(make: Callable[[], _T], limit_s: float) -> _T | None:
-    """What `make` returns or raises, None when it has done neither after limit_s."""
-    done: Queue[tuple[_T | None, BaseException | None]] = Queue(1)
-
-    def run() -> None:
-        try:
-            done.put((make(), None))
-        except BaseException as error:
-            done.put((None, error))
-
-    Thread(target=run, daemon=True).start()
-    try:
-        found, error = done.get(timeout=limit_s)
-    except Empty:
-        return None
-    if error is not None:
-        raise error
-    return found
 
 
 def _encode(scaled: _Scaled, crf: float) -> _Stream:

@@ -71,6 +71,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--rung", default="motion", choices=("voice", "motion", "thumbnail"), help="what is sent")
     add("--references", type=int, default=1, help="most keyframes in the gallery, 1 to 4 (default 1)")
     add(
+        "--keyframes-by-value",
+        action="store_true",
+        help="more keyframes where what is rebuilt went wrong, as a sender in a call makes them",
+    )
+    add(
         "--fuse",
         action="store_true",
         help="render from all references at once, place by place (--backend torch; no receiver does it)",
@@ -130,7 +135,8 @@ class Evaluation:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._plan = Plan(options.rung, options.keyframe_bytes, options.references, options.thumbnail_kbps)
+        self._plan = Plan(options.rung, options.keyframe_bytes, options.references, options.thumbnail_kbps,
+                          options.keyframes_by_value)  # fmt: skip
         self._networks = open_networks(
             options.backend, options.size, options.threads, options.checkpoint, fused=options.fuse
         )

@@ -54,6 +54,10 @@ class Gallery:
         self._added_ms = media_ms
         return held
 
+    def newest(self, media_ms: int) -> Held:
+        """The usable reference that was made last: what a sender in a call uses."""
+        return [held for held in self._held if held.usable_ms <= media_ms][-1]
+
     def nearest(self, points: Array, media_ms: int) -> Held:
         """The usable reference whose pose is nearest. There is one from the first `add` on."""
         usable = [held for held in self._held if held.usable_ms <= media_ms]

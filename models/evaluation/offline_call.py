@@ -19,7 +19,9 @@ from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.keyframe_image import encode_keyframe_image
+from sender.keyframe_value import KeyframeValue
 from sender.motion_encoder import MotionEncoder, ReferenceCode, normalised
+from sender.self_view import Inline, open_self_view
 from sender.video_encoder import KBPS_MAX, KBPS_MIN, VideoEncoder
 from shared.coding.motion_code import decode_motion, encode_motion, frame_distance
 from shared.core.bundler import runs
@@ -44,6 +46,7 @@ THUMBNAIL_EVERY = 2
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a clip is sent. keyframe_bytes: most that a keyframe's picture may take. references: 1..4. thumbnail_kbps: target.
+    by_value: keyframes as a call makes them, when what is rebuilt went wrong; the newest one is used.
 
     Raises UserError for values outside their ranges.
     """
@@ -52,6 +55,7 @@ class Plan:
     keyframe_bytes: int = 2000
     references: int = 1
     thumbnail_kbps: float = 5.0
+    by_value: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.references <= GALLERY_SIZE:
@@ -112,6 +116,7 @@ class OfflineSender:
 
     def _follow(self, frames: Sequence[Picture], plan: Plan) -> tuple[list[Keyframe], list[MotionFrame]]:
         tracker, gallery = FaceTracker(self._models), Gallery(plan.references)
+        look = Look() if plan.by_value else None
         keyframes: list[Keyframe] = []
         motion: list[MotionFrame] = []
         for index, frame in enumerate(frames):
@@ -119,17 +124,48 @@ class OfflineSender:
             if face is None:
                 continue
             mask, points, media_ms = self._segmenter.mask(frame), normalised(face.landmarks), index * FRAME_MS
-            if gallery.wants(points, media_ms):
+            if gallery.wants(points, media_ms) or (look is not None and look.wants(media_ms)):
                 held = gallery.add(self._coder.make_reference(frame, face.landmarks, mask), media_ms)
                 keyframes.append(_keyframe(frame, held.code, held.keyframe_id, media_ms, plan.keyframe_bytes))
-            used = gallery.nearest(points, media_ms)
+                if look is not None:
+                    look.taken(keyframes[-1], media_ms)
+            used = gallery.newest(media_ms) if plan.by_value else gallery.nearest(points, media_ms)
             same = motion and motion[-1].keyframe_id == used.keyframe_id
             previous = motion[-1].symbols if same else None
             symbols = self._coder.encode(frame, face.landmarks, mask, used.code, previous)
             motion.append(MotionFrame(media_ms, used.keyframe_id, symbols))
+            if look is not None:
+                look.offer(motion[-1], frame, mask)
             if plan.rung == "voice":
                 break
         return keyframes, motion
+
+
+class Look:
+    """What a sender in a call has to judge the value of keyframes, without its thread."""
+
+    def __init__(self) -> None:
+        view = open_self_view(Inline())
+        if view is None:
+            raise UserError(
+                "Keyframes by value need the weights of nano: export them, or leave --keyframes-by-value out."
+            )
+        self._view, self._value = view, KeyframeValue()
+
+    def wants(self, media_ms: int) -> bool:
+        """Whether a keyframe is worth it now."""
+        for judgement in self._view.judgements():
+            self._value.judged(*judgement)
+        return self._value.wants(media_ms)
+
+    def taken(self, keyframe: Keyframe, media_ms: int) -> None:
+        """A keyframe was made."""
+        self._value.taken(media_ms)
+        self._view.add(keyframe)
+
+    def offer(self, motion: MotionFrame, frame: Picture, mask: NDArray[np.float32]) -> None:
+        """See `SelfView.offer`."""
+        self._view.offer(motion, frame, mask)
 
 
 def _keyframe(

@@ -1,13 +1,11 @@
 """experiments.rivals.av1: the rate it is asked for, the rate it says, and the wire's accounting."""
 
-from threading import Event
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from experiments.measures.picture import psnr_y_db
-from experiments.rivals.av1 import RATE_TOLERANCE, encode, encode_at_rate, rival_payload_kbps, within
+from experiments.rivals.av1 import RATE_TOLERANCE, encode, encode_at_rate, rival_payload_kbps
 
 Picture = NDArray[np.uint8]
 
@@ -67,12 +65,3 @@ def test_a_rival_pays_for_the_voice_and_for_every_packet() -> None:
 def test_no_frames_are_refused() -> None:
     with pytest.raises(ValueError, match="no frames"):
         encode_at_rate([], 10.0, None)
-
-
-def test_what_stands_still_is_left_behind_and_errors_come_through() -> None:
-    forever = Event()
-    assert within(forever.wait, 0.05) is None
-    forever.set()
-    assert within(lambda: 7, 5) == 7
-    with pytest.raises(ValueError, match="mine"):
-        within(lambda: int("mine"), 5)

@@ -187,6 +187,17 @@ def test_a_moved_head_becomes_a_second_reference_whose_bytes_count(
     assert np.square(last.astype(float) - aside).mean() < np.square(single.astype(float) - aside).mean()
 
 
+def test_by_value_a_keyframe_is_made_when_the_light_changed_and_not_before(
+    sender: OfflineSender, frames: list[np.ndarray]
+) -> None:
+    dark = [(frame * 0.5).astype(np.uint8) for frame in frames]
+    changed_ms = 4 * COUNT * FRAME_MS
+    coded = sender.code(frames * 4 + dark * 10, NO_SOUND, Plan(by_value=True))
+    first, second = (keyframe.media_ms for keyframe in coded.keyframes)
+    assert first == 0 and changed_ms < second <= changed_ms + 3 * INTERVAL_MS
+    assert coded.motion[-1].keyframe_id == coded.keyframes[1].keyframe_id
+
+
 def test_motion_is_not_predicted_across_references() -> None:
     rows = np.arange(8)[:, None] * np.ones((8, SYMBOLS), np.int64)
     motion = [MotionFrame(40 * i, int(i >= 5), rows[i].astype(np.int16) // 4) for i in range(8)]

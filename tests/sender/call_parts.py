@@ -12,6 +12,7 @@ from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.motion_encoder import ReferenceCode, coarse_mask, normalised
 from sender.pipeline import FacePipeline
+from sender.self_view import SelfView
 from sender.sources.base import MonotonicClock, Pace, SourcePicture, SourceReport, SourceVoice
 from sender.sources.pattern import tone
 from shared.coding import mesh_motion
@@ -47,10 +48,9 @@ class MeshCoder:
         return quantise_motion(MotionValues(pose, expression, *still), previous)
 
 
-def make_pipeline() -> FacePipeline:
-    return FacePipeline(
-        FaceTracker(FaceModels.load()), PersonSegmenter(load_prior("segmentation")), MeshCoder()
-    )
+def make_pipeline(self_view: SelfView | None = None) -> FacePipeline:
+    segmenter = PersonSegmenter(load_prior("segmentation"))
+    return FacePipeline(FaceTracker(FaceModels.load()), segmenter, MeshCoder(), self_view)
 
 
 class DrawnSource:
