@@ -6,21 +6,26 @@ one that is due, and what was passed over is counted, not kept. Voice is never p
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 PICTURE_INTERVAL_MS: Final = 40
 """Pictures lie on a 25 fps grid of the media clock."""
 VOICE_BLOCK_MS: Final = 20
 """Voice comes in blocks of this length."""
 VOICE_BLOCK_SAMPLES: Final = VOICE_BLOCK_MS * 48
+STALLED_S: Final = 1.0
+"""A device that is read at 25 pictures a second and gives nothing for this long gives nothing."""
 LONG_SIDE_MAX_PX: Final = 1280
 """Larger pictures are made smaller at once: a face worth 256 px is found in them as well."""
 
@@ -132,24 +137,57 @@ class Pace:
 async def in_thread(items: Iterator[T]) -> AsyncGenerator[T, None]:
     """Runs a blocking iterator off the event loop, always one item ahead of its consumer and never more.
 
-    The iterator may be a generator holding native resources: it is closed only when no thread is inside it.
+    The iterator may be a generator holding native resources: it is closed only when no thread is inside it. One that gives
+    nothing for STALLED_S when it is no longer wanted, such as a camera that hangs, is left to the end of the process.
     """
-    loop = asyncio.get_running_loop()
-    ahead = loop.run_in_executor(None, next, items, None)
+    thread = _DaemonThread()
+    ahead = thread.run(lambda: next(items, None))
     try:
         while (item := await asyncio.shield(ahead)) is not None:
-            ahead = loop.run_in_executor(None, next, items, None)
+            ahead = thread.run(lambda: next(items, None))
             yield item
     finally:
-        await asyncio.shield(_finish(ahead, items))
+        await asyncio.shield(_finish(ahead, items, thread))
 
 
-async def _finish(ahead: "asyncio.Future[T | None]", items: Iterator[T]) -> None:
-    with suppress(Exception):  # the consumer has had it already, or does not listen any more
-        await ahead
-    close = getattr(items, "close", None)
-    if close is not None:
-        await asyncio.get_running_loop().run_in_executor(None, close)
+async def _finish(ahead: "asyncio.Future[T | None]", items: Iterator[T], thread: "_DaemonThread") -> None:
+    await asyncio.wait([ahead], timeout=STALLED_S)
+    if ahead.done():
+        if not ahead.cancelled():
+            ahead.exception()  # the consumer has had it already, or does not listen any more
+        close = getattr(items, "close", None)
+        if close is not None:
+            await thread.run(close)
+    thread.end()
+
+
+class _DaemonThread:
+    """One thread that does one thing after another, and that no exit of the process waits for, as it would for an executor's."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        Thread(target=self._run, daemon=True).start()
+
+    def run(self, work: Callable[[], R]) -> "asyncio.Future[R]":
+        """Its result, for the running event loop."""
+        done: Future[R] = Future()
+
+        def attempt() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._work.put(attempt)
+        return asyncio.wrap_future(done)
+
+    def end(self) -> None:
+        """No work follows."""
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while (attempt := self._work.get()) is not None:
+            attempt()
 
 
 class Latest(Generic[T]):

@@ -1,12 +1,17 @@
 """The camera's missing device, live voice on the clock, the drawn head, and the text after --source."""
 
 import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sender.sources.base import Latest, MonotonicClock, SourceReport
+from sender.sources.base import STALLED_S, Latest, MonotonicClock, SourceReport, in_thread
 from sender.sources.camera import VoiceBlocks, camera_device
 from sender.sources.file import FileSource
 from sender.sources.open import open_source
@@ -128,3 +133,51 @@ def test_a_warning_is_kept_once() -> None:
     report.warn("a")
     report.warn("a")
     assert report.warnings == ["a"]
+
+
+async def test_items_come_one_ahead_in_order_and_the_iterator_is_closed() -> None:
+    closed = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(1, 6)
+        finally:
+            closed.append(True)
+
+    async with aclosing(in_thread(items())) as given:
+        assert [item async for item in given if item < 3 or not closed] == [1, 2, 3, 4, 5]
+    async with aclosing(in_thread(items())) as given:
+        assert await anext(given) == 1
+    assert len(closed) == 2
+
+
+async def test_what_an_iterator_raises_reaches_its_consumer() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise UserError("unplugged")
+
+    with pytest.raises(UserError, match="unplugged"):
+        async with aclosing(in_thread(items())) as given:
+            assert [item async for item in given] == [1]
+
+
+def test_a_camera_that_hangs_does_not_hold_up_the_end_of_the_program() -> None:
+    """A process of its own: what is waited for at its exit, no test inside it could see."""
+    begun_s = time.monotonic()
+    code = """
+import asyncio, threading
+from contextlib import aclosing
+from sender.sources.base import in_thread
+def hanging():
+    yield 1
+    threading.Event().wait()
+async def main():
+    async with aclosing(in_thread(hanging())) as items:
+        print(await anext(items))
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == "1"
+    assert STALLED_S <= time.monotonic() - begun_s < 20
