@@ -154,6 +154,7 @@ def rungs() -> str:
     for title, name in (
         ("motion, one keyframe", "lite"),
         ("motion, up to four keyframes", "lite_references4"),
+        ("motion, keyframes by value", "lite_value"),
         ("motion and thumbnail", "lite_thumbnail"),
         ("voice", "lite_voice"),
     ):
