@@ -18,7 +18,7 @@ from models.networks.renderer import Renderer
 from models.networks.sizes import CODES, FLOW_SIDE, IDENTITY, KEYPOINTS, REFERENCE_MOTION, VOICE
 from models.networks.voice import COLUMNS, MELS, VoiceEncoder
 
-FEATURES: Final = ("feat_picture", "feat_128", "feat_64", "feat_32", "feat_motion", "identity", "feat_small")
+FEATURES: Final = ("feat_picture", "feat_64", "feat_32", "feat_motion", "identity", "feat_small")
 """Outputs of encode_reference and inputs of render: ReferenceFeatures in its order, and the picture as dense motion sees it."""
 DRIVING: Final = (
     "reference_points", "driving_points", "reference_keypoints", "driving_keypoints", "codes", "reference_codes",
@@ -88,8 +88,8 @@ class RenderGraph(nn.Module):
     def example(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
         size, side = self.renderer.size, 256
-        channels = (3, size.reference_128, size.reference_64, size.reference_32, REFERENCE_MOTION)
-        sides = (side, 128, 64, 32, 64)
+        channels = (3, size.reference_64, size.reference_32, REFERENCE_MOTION + 1)
+        sides = (side, 64, 32, 64)
         features = [torch.rand(1, c, s, s) for c, s in zip(channels, sides, strict=True)]
         keypoints, codes = torch.rand(1, KEYPOINTS, 2), torch.zeros(1, CODES)
         reference = ReferenceFeatures(*features, torch.zeros(1, IDENTITY))

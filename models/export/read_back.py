@@ -36,9 +36,14 @@ def shipped_codec(size: str) -> Codec:
     codec = Codec(size)
     graphs = [open_verified(f"{size}/{name}.onnx") for name in ("encode_reference", "render")]
     _fill(codec.renderer, graphs, "renderer", f"size {size}")
+    fill_detector(codec)
+    return codec
+
+
+def fill_detector(codec: Codec) -> None:
+    """Give a codec the shipped analyser and voice branch, which are the bitstream. Raises UserError when they are missing."""
     _fill(codec.analyser, [open_verified("analyser/analyser.onnx")], "analyser", "the analyser")
     _fill(codec.voice, [open_verified("voice/voice.onnx")], "voice", "the voice branch")
-    return codec
 
 
 def _fill(network: nn.Module, graphs: Iterable[Path], held_as: str, what: str) -> None:

@@ -4,7 +4,7 @@
     mesh drawing (7), nearness --+
     keypoints: heat differences (8), 8 shifted references (24) --+--> U-Net 64-32-16 --> masks (10) over
     thumbnail (3 + 1), codes ----+                                      {base, still, 8 shifts}, residual flow (2),
-                                                                        occlusion at 32, 64 and 128 px
+    mask, warped mask ---------------- where neither shows the person ->  prior on still; occlusion at 32, 64 and 128 px
 
 Softmax-combined sparse motions as in FOMM (arXiv 2003.00196, equation 6, zeroth order); the mesh-anchored base flow, the
 'still' background and the residual flow are ours. The last layer starts at zero with a bias for the base flow, so that
@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.networks.layers import Conv, conv, resize, warp
+from models.networks.layers import Conv, conv, look_up_matrix, resize, warp
 from models.networks.mesh_maps import base_flow, feature_maps, gaussians
 from models.networks.sizes import CODES, FLOW_SIDE, KEYPOINTS, REFERENCE_MOTION, VOICE, Size
 
 KEYPOINT_SIGMA = 0.1
 BASE_BIAS = 3.0
+STILL_GAIN = 4.0
+"""What the mask adds to the logit of 'still' where there is background, before training: as much as BASE_BIAS, and a bit."""
 RESIDUAL_SCALE = 0.1
 FLOWS = KEYPOINTS + 2
 
@@ -70,6 +72,19 @@ class Motion(NamedTuple):
     occlusion_32: Tensor
 
 
+class StillPrior(nn.Module):
+    """How much more likely the background makes it that a place stands still: a logit, its gain learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(STILL_GAIN))
+
+    def forward(self, mask: Tensor, warped: Tensor) -> Tensor:
+        """mask (B, 1, H, W) of the reference and the same moved by the base flow, 0..1 -> (B, 1, H, W)."""
+        known = mask.amax(dim=(2, 3), keepdim=True)  # A mask that shows nobody says nothing.
+        return self.gain * known * (1 - torch.maximum(mask, warped))
+
+
 class DenseMotion(nn.Module):
     """Reference features and Driving -> Motion."""
 
@@ -85,6 +100,7 @@ class DenseMotion(nn.Module):
         self.up32 = Conv(4 * width, width)
         self.up64 = Conv(2 * width, width)
         self.head = conv(width, FLOWS + 2 + 4)
+        self.still_prior = StillPrior()
         nn.init.zeros_(self.head.weight)
         with torch.no_grad():
             self.head.bias.zero_()
@@ -92,17 +108,19 @@ class DenseMotion(nn.Module):
             self.head.bias[FLOWS + 2 :] = 3.0
 
     def forward(self, picture: Tensor, features: Tensor, driving: Driving) -> Motion:
-        """Return the motion; picture (B, 3, 256, 256) and features (B, 12, 64, 64) are the reference's."""
+        """Return the motion; picture (B, 3, 256, 256) and features (B, 12 + 1, 64, 64) are the reference's."""
         small = resize(picture, FLOW_SIDE)
         base, nearness = base_flow(driving.reference_points, driving.driving_points)
         shifts = driving.reference_keypoints - driving.driving_keypoints
+        warped = warp(features, base)
         inputs = torch.cat((
-            warp(features, base), warp(small, base) * 2 - 1,
+            warped[:, :REFERENCE_MOTION], warp(small, base) * 2 - 1,
             feature_maps(driving.driving_points), base * 4, nearness,
             _heat_difference(driving), _shifted(small, shifts), driving.thumbnail_planes(),
         ), dim=1)  # fmt: skip
         head = self._network(inputs, driving.conditions()).float()
-        return _assemble(head, base, shifts)
+        prior = self.still_prior(features[:, REFERENCE_MOTION:].float(), warped[:, REFERENCE_MOTION:])
+        return _assemble(head, base, shifts, prior)
 
     def _network(self, inputs: Tensor, conditions: Tensor) -> Tensor:
         f64 = self.stem(inputs)
@@ -125,15 +143,18 @@ def _heat_difference(driving: Driving) -> Tensor:
 
 def _shifted(small: Tensor, shifts: Tensor) -> Tensor:
     """Return (B, 24, 64, 64): the reference shifted as each keypoint moved; small (B, 3, 64, 64), shifts (B, 8, 2)."""
-    batch, count = shifts.shape[:2]
-    # One look-up of all copies: eight small ones cost an engine more in calls than in work.
-    copies = small[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-    flow = shifts.flatten(0, 1)[:, :, None, None].expand(-1, 2, FLOW_SIDE, FLOW_SIDE)
-    return warp(copies, flow).reshape(batch, 3 * count, FLOW_SIDE, FLOW_SIDE) * 2 - 1
+    axis = torch.arange(FLOW_SIDE, device=small.device, dtype=torch.float32)
+    # A shift is the same everywhere, so two small matrices do what a look-up does; ONNX Runtime's takes ten times as long.
+    with torch.autocast(small.device.type, enabled=False):
+        along_x, along_y = (
+            look_up_matrix(axis + shifts[:, :, side, None].float() * (FLOW_SIDE / 2), FLOW_SIDE) for side in (0, 1)
+        )
+        shifted = along_y[:, :, None] @ small[:, None].float() @ along_x[:, :, None].transpose(-1, -2)
+    return shifted.flatten(1, 2) * 2 - 1
 
 
-def _assemble(head: Tensor, base: Tensor, shifts: Tensor) -> Motion:
-    masks = torch.softmax(head[:, :FLOWS], dim=1)
+def _assemble(head: Tensor, base: Tensor, shifts: Tensor, still: Tensor) -> Motion:
+    masks = torch.softmax(torch.cat((head[:, :1], head[:, 1:2] + still, head[:, 2:FLOWS]), dim=1), dim=1)
     sparse = torch.einsum("bkhw,bkc->bchw", masks[:, 2:], shifts)
     flow = masks[:, :1] * base + sparse + RESIDUAL_SCALE * head[:, FLOWS : FLOWS + 2]
     fine = torch.sigmoid(F.pixel_shuffle(head[:, FLOWS + 2 :], 2))

@@ -1,11 +1,14 @@
 """Identity-aware generator: warped reference features and pixels -> the picture.
 
     r32 warped, occluded -> modulated blocks (identity) -> up -> + r64 warped, thumbnail, regions x (codes, voice)
-      -> modulated block -> up -> + r128 warped -> modulated block -> PixelShuffle -> generated (3) + blend logit (1)
-    picture = m * warped keyframe pixels + (1 - m) * generated + correction at 256 px
+      -> modulated block -> up -> + pixels warped at 256, halved -> modulated block -> + the same -> PixelShuffle
+      -> generated (3) + blend logit (1);   picture = m * warped keyframe pixels + (1 - m) * generated
 
 The paper's generator takes 'the source image and the warped motion features'; blending the warped pixels themselves
-through a learned mask is ours and is where sharpness comes from. It starts as the mesh warp (m near 1, no correction).
+through a learned mask is ours and is where sharpness comes from. It starts as the mesh warp (m near 1).
+
+At 256 px there is one warp, one strided convolution and one blend, because everything at that size costs by its pixels and
+not by its arithmetic: a refinement of 7 channels there took 6 of the 15 ms of `nano` (docs/LOG.md).
 """
 
 from typing import NamedTuple
@@ -24,10 +27,13 @@ BLEND_BIAS = 2.5
 
 
 class Warped(NamedTuple):
-    """What a reference looks like in the driving pose, batch first: picture (B, 3, 256, 256), features with occlusion applied."""
+    """What a reference looks like in the driving pose, batch first.
+
+    picture (B, 3, 256, 256), visible (B, 1, 128, 128): how much of it the reference shows there, features with occlusion applied.
+    """
 
     picture: Tensor
-    features_128: Tensor
+    visible: Tensor
     features_64: Tensor
     features_32: Tensor
 
@@ -36,7 +42,7 @@ def warp_reference(reference: ReferenceFeatures, motion: Motion) -> Warped:
     """Return the reference's pixels and features moved by the motion."""
     return Warped(
         warp(reference.picture, motion.flow),
-        warp(reference.features_128, motion.flow) * motion.occlusion_128,
+        motion.occlusion_128,
         warp(reference.features_64, motion.flow) * motion.occlusion_64,
         warp(reference.features_32, motion.flow) * motion.occlusion_32,
     )
@@ -65,21 +71,20 @@ class Generator(nn.Module):
         c128, c64, c32 = size.reference_128, size.reference_64, size.reference_32
         self.blocks32 = nn.ModuleList(ModulatedBlock(c32, IDENTITY) for _ in range(size.blocks_32))
         self.to64 = nn.Conv2d(c32, c64, 1)
-        self.merge64 = Conv(2 * c64 + 4, c64)
+        self.thumbnail64 = conv(4, c64)
+        self.merge64 = Conv(2 * c64, c64)
         self.regions64 = Regions(c64)
         self.block64 = ModulatedBlock(c64, IDENTITY)
         self.to128 = nn.Conv2d(c64, c128, 1)
+        self.pixels128 = Conv(3, c128, stride=2)
         self.merge128 = Conv(2 * c128, c128)
         self.regions128 = Regions(c128)
         self.block128 = ModulatedBlock(c128, IDENTITY)
         self.head = conv(c128, 16)
-        self.refine = nn.Sequential(Conv(7, size.refine), conv(size.refine, 3))
         nn.init.normal_(self.head.weight, std=0.01)
         with torch.no_grad():
             self.head.bias.zero_()
             self.head.bias[12:] = BLEND_BIAS
-        nn.init.zeros_(self.refine[1].weight)
-        nn.init.zeros_(self.refine[1].bias)
 
     def forward(self, reference: ReferenceFeatures, motion: Motion, driving: Driving) -> Tensor:
         """Return the rebuilt picture."""
@@ -88,20 +93,21 @@ class Generator(nn.Module):
     def synthesise(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
         """Return the picture of a warped reference (or of several, fused); identity (B, 64)."""
         features = self._features(warped, identity, driving)
-        head = F.pixel_shuffle(self.head(features), 2).float()
-        generated, blend = torch.sigmoid(head[:, :3]), torch.sigmoid(head[:, 3:])
-        blended = blend * warped.picture + (1 - blend) * generated
-        correction = self.refine(torch.cat((blended * 2 - 1, warped.picture * 2 - 1, blend), dim=1))
-        return torch.clamp(blended + correction.float(), 0.0, 1.0)
+        head = self.head(features).float()
+        generated = 0.5 + 0.25 * F.pixel_shuffle(head[:, :12], 2)
+        blend = torch.sigmoid(F.pixel_shuffle(head[:, 12:], 2))
+        return torch.clamp(generated + blend * (warped.picture - generated), 0.0, 1.0)
 
     def _features(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
         conditions, regions = driving.conditions(), region_maps(driving.driving_points, 128)
         x = warped.features_32
         for block in self.blocks32:
             x = block(x, identity)
-        x = resize(self.to64(x), 64)
-        x = self.merge64(torch.cat((x, warped.features_64, driving.thumbnail_planes()), dim=1))
+        # Added, not joined: a number of channels that 16 divides is laid out anew several times faster.
+        x = resize(self.to64(x), 64) + self.thumbnail64(driving.thumbnail_planes())
+        x = self.merge64(torch.cat((x, warped.features_64), dim=1))
         x = self.block64(self.regions64(x, conditions, resize(regions, 64)), identity)
         x = resize(self.to128(x), 128)
-        x = self.merge128(torch.cat((x, warped.features_128), dim=1))
-        return self.block128(self.regions128(x, conditions, regions), identity)
+        pixels = self.pixels128(warped.picture * 2 - 1) * warped.visible
+        x = self.merge128(torch.cat((x, pixels), dim=1))
+        return self.block128(self.regions128(x, conditions, regions), identity) + pixels

@@ -2,7 +2,7 @@
 
     keyframe 256 (3) + mask (1) -> r256 -> r128 -> r64 -> r32 -> mean -> identity
                        r128 + up(r64) -> residual blocks -> PixelShuffle -> correction of the keyframe's coding errors
-                       r64 -> features for the dense motion network
+                       r64 -> features for the dense motion network, beside the mask
 
 The restoration is ours: it costs nothing per frame and mends what the AV1 keyframe of 1-2 KB lost before its pixels are
 warped and blended (measured: the loss of coding is 0.9 dB and 0.12 of vgg in the warped picture).
@@ -21,12 +21,11 @@ from models.networks.sizes import IDENTITY, REFERENCE_MOTION, Size
 class ReferenceFeatures(NamedTuple):
     """Everything a renderer keeps of one keyframe; batch first.
 
-    picture (B, 3, 256, 256) cleaned, 0..1; features_128, features_64, features_32; motion (B, 12, 64, 64);
-    identity (B, 64).
+    picture (B, 3, 256, 256) cleaned, 0..1; features_64, features_32; motion (B, 12 + 1, 64, 64), the last plane the
+    person's mask; identity (B, 64).
     """
 
     picture: Tensor
-    features_128: Tensor
     features_64: Tensor
     features_32: Tensor
     motion: Tensor
@@ -79,6 +78,7 @@ class ReferenceEncoder(nn.Module):
         f64 = self.down64(f128)
         f32 = self.down32(f64)
         correction = F.pixel_shuffle(self.clean(torch.cat((f128, resize(f64, 128)), dim=1)), 2)
-        motion = self.motion(torch.cat((f64, resize(whole, 64)), dim=1))
+        small = resize(whole, 64)
+        motion = torch.cat((self.motion(torch.cat((f64, small), dim=1)), small[:, 3:].to(f64.dtype)), dim=1)
         picture = torch.clamp(image + correction.float(), 0.0, 1.0)
-        return ReferenceFeatures(picture, f128, f64, f32, motion, self.identity(f32))
+        return ReferenceFeatures(picture, f64, f32, motion, self.identity(f32))

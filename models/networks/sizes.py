@@ -9,7 +9,7 @@ class Size:
 
     reference_*: features of the keyframe at 256, 128, 64 and 32 px. clean: width of the keyframe's restoration, which runs
     once per keyframe and costs no frame anything. motion: width of the dense motion network. blocks_32: residual blocks at
-    the coarsest level. refine: channels of the last convolution at 256 px.
+    the coarsest level.
     """
 
     name: str
@@ -20,13 +20,12 @@ class Size:
     clean: int
     motion: int
     blocks_32: int
-    refine: int
 
 
-LITE = Size("lite", 12, 32, 48, 96, 32, 32, 3, 8)
-NANO = Size("nano", 8, 16, 32, 64, 24, 16, 2, 8)
-FULL = Size("full", 32, 128, 192, 320, 96, 64, 4, 24)
-TINY = Size("tiny", 4, 4, 8, 8, 4, 4, 1, 4)
+LITE = Size("lite", 12, 32, 48, 96, 32, 32, 3)
+NANO = Size("nano", 8, 16, 32, 64, 24, 16, 2)
+FULL = Size("full", 32, 128, 192, 320, 96, 64, 4)
+TINY = Size("tiny", 4, 4, 8, 8, 4, 4, 1)
 """For tests only: every part present, next to no arithmetic."""
 
 SIZES = {size.name: size for size in (LITE, NANO, FULL, TINY)}
@@ -37,4 +36,4 @@ VOICE = 32
 IDENTITY = 64
 FLOW_SIDE = 64
 REFERENCE_MOTION = 12
-"""Channels of the keyframe's features that the dense motion network sees, at 64 px."""
+"""Learned channels of the keyframe that the dense motion network sees, at 64 px; the person's mask comes beside them."""

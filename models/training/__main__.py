@@ -25,6 +25,7 @@ from models.training.adversary import Adversary, wants_adversary
 from models.training.checkpoint import (
     SHIPPED,
     codec_of,
+    detector_of,
     load_checkpoint,
     save_checkpoint,
     settings_dict,
@@ -247,9 +248,7 @@ def _initial_codec(settings: Settings) -> Codec:
     elif settings.start_from:
         start_from(codec, Path(settings.start_from))
     if settings.detector_from:
-        source = codec_of(settings.detector_from, settings.size)
-        codec.analyser.load_state_dict(source.analyser.state_dict())
-        codec.voice.load_state_dict(source.voice.state_dict())
+        detector_of(settings.detector_from, codec)
         codec.analyser.requires_grad_(False)
     if settings.voice_from:
         codec.voice.load_state_dict(load_voice(Path(settings.voice_from)))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import torch
 
-from models.export.read_back import shipped_codec
+from models.export.read_back import fill_detector, shipped_codec
 from models.networks.codec import Codec
 from models.training.settings import Settings
 from shared.errors import UserError
@@ -59,6 +59,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def codec_of(source: str, size: str) -> Codec:
     """Return the codec of a checkpoint's path, or for SHIPPED that of `size` as it is shipped. Raises UserError."""
     return shipped_codec(size) if source == SHIPPED else load_codec(Path(source))
+
+
+def detector_of(source: str, codec: Codec) -> None:
+    """Give a codec the analyser and the voice branch of a checkpoint, whatever its renderer, or of SHIPPED. Raises UserError."""
+    if source == SHIPPED:
+        fill_detector(codec)
+        return
+    average = load_checkpoint(Path(source))["average"]
+    try:
+        for name in ("analyser", "voice"):
+            prefix = name + "."
+            found = {key.removeprefix(prefix): value for key, value in average.items() if key.startswith(prefix)}
+            getattr(codec, name).load_state_dict(found)
+    except RuntimeError as error:
+        raise UserError(
+            f"The checkpoint {source} is of another detector than this version has. Train one with it, or use that version."
+        ) from error
 
 
 def load_codec(path: Path, *, average: bool = True) -> Codec:

@@ -5,7 +5,7 @@
     segmentation    person masks are empty
     voice           the voice is absent
     identity        the identity code is zero
-    blend           the picture is generated alone: no keyframe pixels are mixed in or seen by the refinement
+    blend           the picture is generated alone: no keyframe pixels are mixed in or seen by the generator
     keypoints       the keypoints stay where the reference's are
     codes           the codes are zero
     residual_flow   no residual is added to the flow
@@ -41,8 +41,6 @@ SEEN_THROUGH_BASE: Final = (
 """Channels of the dense motion's input that the base flow made: the reference warped by it; flow and nearness."""
 BLEND_LOGITS: Final = slice(12, 16)
 """Channels of the generator's head before PixelShuffle."""
-WARPED_PIXELS: Final = slice(3, 6)
-"""Channels of the refinement's input."""
 
 Inputs = tuple[object, ...]
 
@@ -111,7 +109,7 @@ def _identity(codec: Codec) -> None:
 
 def _blend(codec: Codec) -> None:
     _after(codec.renderer.generator.head, lambda head: _filled(head, BLEND_LOGITS, CLOSED))
-    _before(codec.renderer.generator.refine, lambda inputs: (_filled(inputs[0], WARPED_PIXELS, 0.0),))
+    _before(codec.renderer.generator.pixels128, lambda inputs: (torch.zeros_like(inputs[0]),))
 
 
 def _keypoints(codec: Codec) -> None:
@@ -136,6 +134,7 @@ def _base_flow(codec: Codec) -> None:
         return (maps,)
 
     _before(codec.renderer.dense_motion.stem, unseen)
+    _before(codec.renderer.dense_motion.still_prior, lambda inputs: (inputs[0], inputs[0]))
     _after(codec.renderer.dense_motion.head, lambda head: _filled(head, slice(0, 1), CLOSED))
 
 

@@ -111,7 +111,7 @@ def test_without_base_flow_and_mesh_only_keypoints_and_residual_move(frame: Driv
 def test_a_codec_without_a_part_still_learns(part: str, frame: Driving) -> None:
     codec = leave_out(lively(), [part])
     (render(codec, frame) - 0.5).square().mean().backward()
-    gradient = codec.renderer.generator.refine[1].weight.grad
+    gradient = codec.renderer.generator.head.weight.grad
     assert gradient is not None and gradient.abs().sum() > 0
 
 

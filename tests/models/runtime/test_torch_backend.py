@@ -82,7 +82,7 @@ def test_the_shipped_weights_give_the_picture_that_onnx_runtime_gives() -> None:
     most, mean = levels(whole.render_batch(requests(whole, 2)[1:])[0], expected)
     assert most <= 1 and mean < 0.001
     most, mean = levels(half.render_batch(requests(half, 2)[1:])[0], expected)
-    assert most <= 6 and mean < 0.1
+    assert most <= 6 and mean < 0.2
 
 
 def test_a_picture_is_the_same_alone_and_in_a_batch_that_is_not_full() -> None:
@@ -181,7 +181,7 @@ def test_a_gpu_gives_the_picture_of_the_cpu_at_every_batch_size() -> None:
     for count in (1, 3, 5):
         for picture, wanted in zip(gpu.render_batch(requests(gpu, count)), expected, strict=False):
             most, mean = levels(picture, wanted)
-            assert most <= 6 and mean < 0.1
+            assert most <= 6 and mean < 0.2
 
 
 @needs_gpu
