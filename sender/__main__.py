@@ -29,6 +29,7 @@ from sender.stats import write_report
 from shared.errors import UserError
 from shared.join_token import join_from_settings
 from shared.limits import PEER_SILENCE_MS
+from shared.transport.fingerprints import fingerprints_of
 from shared.transport.signaling_client import connect_call
 from shared.transport.webrtc import WebRtcConfig
 
@@ -164,7 +165,16 @@ async def _call(config: SenderConfig) -> int:
         raise
     try:
         model = bundle_digest([ANALYSER])[:16]
-        session = SenderSession(config, source, transport, pipeline, model, on_report=_print_report)
+        session = SenderSession(
+            config,
+            source,
+            transport,
+            pipeline,
+            model,
+            on_report=_print_report,
+            fingerprints=fingerprints_of(transport),
+            on_authenticated=_print_digits,
+        )
     except BaseException:
         await transport.close()
         await source.close()
@@ -186,6 +196,14 @@ def _stop_on_signals(session: SenderSession) -> None:
             loop.add_signal_handler(number, session.stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(session.stop))
+
+
+def _print_digits(digits: str) -> None:
+    """Read aloud by both people: the voice is real, the picture is not."""
+    print(
+        f"sender: security number {digits}. Compare it by voice: a different one means that somebody sits in between.",
+        file=sys.stderr,
+    )
 
 
 def _print_report(report: LiveReport) -> None:

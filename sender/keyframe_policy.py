@@ -51,6 +51,8 @@ class KeyframePolicy:
     """Asked once per picture with a face; says whether this one shall become a keyframe, and of which kind."""
 
     def __init__(self) -> None:
+        self.begins_anew = False
+        """Whether the keyframe that is due makes those before it useless."""
         self._begun = False
         self._last_ms: int | None = None
         self._since_ms: int | None = None
@@ -63,17 +65,19 @@ class KeyframePolicy:
         moved: bool,
         requested: bool,
         free: bool = True,
-        wrong: bool = False,
+        worth: bool = False,
     ) -> KeyframeKind | None:
         """media_ms: of this picture. moved: the crop is new. requested: the receiver asked for a reference.
 
-        wrong: what is rebuilt looks so wrong that a keyframe is worth it (`sender.keyframe_value`).
+        worth: what is rebuilt looks wrong (`sender.keyframe_value`), or no reference is near (`sender.reference_choice`).
         free: a keyframe could be built now; while it cannot, the answer is None.
         """
         lost_long = self._face_ms is not None and media_ms - self._face_ms >= LOST_LONG_MS
         self._face_ms = media_ms
-        if self._since_ms is None and (self._last_ms is None or moved or requested or lost_long or wrong):
-            self._since_ms = media_ms
+        anew = self._last_ms is None or moved or requested or lost_long
+        if self._since_ms is None and (anew or worth):
+            self._since_ms, self.begins_anew = media_ms, False
+        self.begins_anew |= anew
         if not free:
             return None
         if not self._begun:

@@ -1,9 +1,10 @@
 """What is computed for every picture: face, crop, mask, motion, and the draft of a keyframe when one is due or worth it.
 
-Must not import asyncio, transports or torch; runs in worker threads. Invariant: motion is coded in the crop and against
-the reference that the receiver is known to have; a crop that moved takes effect with its own keyframe.
+Must not import asyncio, transports or torch; runs in worker threads. Invariant: motion is coded in the crop of, and against,
+a reference that the receiver is known to have; a crop that moved takes effect with its own keyframe.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from sender.keyframe_image import Effort, encode_keyframe_image
 from sender.keyframe_policy import KeyframeKind, KeyframePolicy
 from sender.keyframe_value import KeyframeValue
 from sender.motion_encoder import ReferenceCode
+from sender.reference_choice import Reference, ReferenceChoice
 from sender.self_view import SelfView
 from sender.sources.base import PICTURE_INTERVAL_MS, SourcePicture
 from sender.sources.pattern import draw_head
@@ -79,15 +81,6 @@ class KeyframeDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A keyframe that was sent, as far as later motion needs it."""
-
-    keyframe_id: int
-    crop: Crop
-    code: ReferenceCode
-
-
-@dataclass(frozen=True, slots=True)
 class Processed:
     """Outcome of one picture. crop_picture: what the receiver should show, None before the first face. faces: count."""
 
@@ -110,7 +103,7 @@ class FacePipeline:
         self_view: SelfView | None = None,
     ) -> None:
         """self_view: looks at what the receiver sees; without it no keyframe is made for its value."""
-        self._self_view, self._value = self_view, KeyframeValue()
+        self._self_view, self._value, self._choice = self_view, KeyframeValue(), ReferenceChoice()
         self._tracker = tracker
         self._segmenter = segmenter
         self._coder = coder
@@ -121,26 +114,40 @@ class FacePipeline:
         self._last_motion: MotionFrame | None = None
 
     def process(
-        self, picture: SourcePicture, active: Reference | None, requested: bool, free: bool = True
+        self,
+        picture: SourcePicture,
+        usable: Sequence[Reference],
+        requested: bool,
+        free: bool = True,
+        spare: bool = False,
     ) -> Processed:
-        """active: the newest reference that motion may name. requested: the receiver wants a keyframe.
+        """usable: references that motion may name, oldest first. requested: the receiver wants a keyframe.
 
-        free: no keyframe is being built, so a draft of one would be taken.
+        free: no keyframe is being built, so a draft of one would be taken. spare: there is room for one that
+        would only make a good picture better.
         """
         face = self._tracker.update(picture.rgb)
         if (
             face is None or not np.isfinite(face.landmarks).all()
         ):  # a network that gave no numbers saw no face
-            return self._without_face(picture, active)
+            return self._without_face(picture, usable)
         self._missing, self._state = 0, FaceState.RUNNING
         height_px, width_px = picture.rgb.shape[:2]
         update = self._crop.update(width_px, height_px, face_extent(face.landmarks))
+        active = self._choice.choose(usable, face.landmarks)
         view = self._view(picture.rgb, face.landmarks, active.crop if active else update.crop)
         draft = None
         wrong = self._looks_wrong(picture.media_ms)
-        kind = self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested, free, wrong)
+        better = spare and self._choice.wants_another
+        kind = self._policy.decide(
+            picture.media_ms, face.landmarks, update.moved, requested, free, wrong or better
+        )
         if kind is not None:
             self._value.taken(picture.media_ms)
+            if self._policy.begins_anew:
+                self._choice.begin_anew()
+            elif wrong:
+                self._choice.looked_wrong()
             same = view.crop == update.crop
             fresh = view if same else self._view(picture.rgb, face.landmarks, update.crop)
             draft = KeyframeDraft(picture.media_ms, fresh, kind)
@@ -174,18 +181,18 @@ class FacePipeline:
         )
         if self._self_view is not None:
             self._self_view.add(keyframe)
-        return keyframe, Reference(keyframe_id, view.crop, code)
+        return keyframe, Reference(keyframe_id, view.crop, code, provisional=first)
 
     def _looks_wrong(self, media_ms: int) -> bool:
         for judgement in self._self_view.judgements() if self._self_view else ():
             self._value.judged(*judgement)
         return self._value.wants(media_ms)
 
-    def _without_face(self, picture: SourcePicture, active: Reference | None) -> Processed:
+    def _without_face(self, picture: SourcePicture, usable: Sequence[Reference]) -> Processed:
         self._missing += 1
         if self._state is FaceState.RUNNING and self._missing >= LOST_AFTER_PICTURES:
             self._state = FaceState.FACE_LOST
-        crop = active.crop if active else self._crop.crop
+        crop = usable[-1].crop if usable else self._crop.crop
         return Processed(picture.media_ms, self._state, 0, None if crop is None else cut(picture.rgb, crop))
 
     def _view(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.float32], crop: Crop) -> View:
@@ -205,9 +212,9 @@ def warm_up(pipeline: FacePipeline) -> None:
 
     pipeline: to be thrown away; the networks it shares with another one are warm afterwards.
     """
-    draft = pipeline.process(SourcePicture(0, 0, draw_head(0)), None, requested=True).draft
+    draft = pipeline.process(SourcePicture(0, 0, draw_head(0)), (), requested=True).draft
     if draft is not None:
         _, reference = pipeline.build_keyframe(draft, 0, KEYFRAME_IMAGE_MIN_BYTES)
         pipeline.process(
-            SourcePicture(PICTURE_INTERVAL_MS, 0, draft.view.picture), reference, requested=False
+            SourcePicture(PICTURE_INTERVAL_MS, 0, draft.view.picture), (reference,), requested=False
         )

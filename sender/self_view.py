@@ -9,7 +9,7 @@ that stands back, and pictures that come meanwhile are not judged.
 """
 
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
@@ -25,6 +25,7 @@ from models.runtime.keyframe import decode_reference
 from models.runtime.warm_up import warm_up
 from shared.coding.motion_code import dequantise_motion
 from shared.frames import Keyframe, MotionFrame
+from shared.limits import GALLERY_SIZE
 from shared.thread_priority import stand_back
 
 _LOG = logging.getLogger("facewire.sender")
@@ -57,7 +58,7 @@ class SelfView:
         """executor: where it works; None: a thread of its own that stands back."""
         self._backend = backend
         self._executor = executor or ThreadPoolExecutor(1, "self view", initializer=stand_back)
-        self._state: tuple[int, ReferenceState] | None = None
+        self._states: OrderedDict[int, ReferenceState] = OrderedDict()
         self._under_way: Future[None] | None = None
         self._offered_ms: int | None = None
         self._found: deque[Judgement] = deque(maxlen=8)
@@ -84,14 +85,16 @@ class SelfView:
         return under_way
 
     def _prepare(self, keyframe: Keyframe) -> None:
-        self._state = keyframe.keyframe_id, self._backend.encode_reference(decode_reference(keyframe))
+        self._states.pop(keyframe.keyframe_id, None)
+        self._states[keyframe.keyframe_id] = self._backend.encode_reference(decode_reference(keyframe))
+        if len(self._states) > GALLERY_SIZE:
+            self._states.popitem(last=False)
 
     def _judge(self, motion: MotionFrame, picture: Picture, mask: NDArray[np.float32]) -> None:
-        if self._state is None or self._state[0] != motion.keyframe_id:
-            return
-        keyframe_id, state = self._state
-        rebuilt = self._backend.render(state, dequantise_motion(motion.symbols))
-        self._found.append((keyframe_id, person_error(rebuilt, picture, mask)))
+        state = self._states.get(motion.keyframe_id)
+        if state is not None:
+            rebuilt = self._backend.render(state, dequantise_motion(motion.symbols))
+            self._found.append((motion.keyframe_id, person_error(rebuilt, picture, mask)))
 
 
 def _report(done: Future[None]) -> None:

@@ -8,7 +8,6 @@ the native codecs are closed and the reason stands in the statistics.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
@@ -19,19 +18,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sender.authentication import Authentication
 from sender.call_end import CallEnd, EndReason, LiveReport
 from sender.config import SenderConfig
 from sender.crop_recorder import CropRecorder
 from sender.keyframe_policy import KeyframeKind
-from sender.picture_rungs import PictureOrder, PictureRungs
-from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed, Reference
+from sender.live_report import report_live
+from sender.picture_rungs import PictureRungs
+from sender.picture_work import process_timed
+from sender.pipeline import FacePipeline, FaceState, KeyframeDraft, Processed
 from sender.rate_follower import RateFollower
+from sender.reference_choice import KEYFRAME_WIRE_BYTES, Reference
 from sender.sources.base import Clock, Latest, MonotonicClock, Source, SourcePicture
 from sender.stats import CallStats, PictureStat
+from sender.tasks import cancelled
 from sender.voice import VoiceEncoder
 from shared.coding.identity import coding_identity
 from shared.coding.motion_layout import SYMBOLS
-from shared.control import Bye, Disclosure, Hello, Pin
+from shared.control import AuthCommit, AuthReveal, Bye, ControlMessage, Disclosure, Hello, Pin
 from shared.core.decoder import Decoder
 from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import AckReceived, ControlReceived, Event
@@ -40,6 +44,7 @@ from shared.errors import RemoteError, UnsupportedVersion, UserError
 from shared.frames import MotionFrame, VideoUnit
 from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE, PEER_PROBE_MS
 from shared.opus import OpusEncoder
+from shared.short_authentication import AuthenticationFailed, Fingerprints
 from shared.thread_priority import stand_back
 from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
 from shared.wire import PROTOCOL_VERSION
@@ -52,7 +57,6 @@ VOICE_TAIL_S: Final = 0.25
 _KEYFRAME_IDS: Final = 256
 _OWN_POSE: Final = np.zeros(SYMBOLS, np.int16)
 """The motion of the picture that a keyframe was made of."""
-_REPORT_INTERVAL_S: Final = 1.0
 
 
 class SenderSession:
@@ -67,15 +71,20 @@ class SenderSession:
         model: str,
         clock: Clock | None = None,
         on_report: Callable[[LiveReport], None] = lambda report: None,
+        fingerprints: Fingerprints | None = None,
+        on_authenticated: Callable[[str], None] = lambda digits: None,
     ) -> None:
-        """model: identity of the motion model, which both ends must share. on_report: called once a second."""
+        """model: identity of the motion model, which both ends must share. on_report: called once a second.
+        fingerprints: of the transport's DTLS; None: no short authentication string. on_authenticated: called with the
+        digits once the exchange is complete; people must compare them.
+        """
         self.stats = CallStats()
         self.encoder = Encoder(EncoderConfig(keyframe_kbps=config.keyframe_kbps))
         self.follower = RateFollower(self.encoder, config.ladder, config.voice_frame_ms)
         self._config, self._source, self._transport, self._pipeline = config, source, transport, pipeline
         self._hello = Hello(PROTOCOL_VERSION, model, coding_identity())
         self._clock = clock or MonotonicClock()
-        self._on_report = on_report
+        self._on_report, self._authentication = on_report, Authentication(fingerprints, on_authenticated)
         self._decoder = Decoder()
         self._recorder = CropRecorder(Path(config.record_crop)) if config.record_crop else None
         self._voice = VoiceEncoder(
@@ -113,12 +122,16 @@ class SenderSession:
     async def run(self) -> CallEnd:
         """The whole call. Remote mistakes and lost peers are in the result; UserError is raised."""
         self.stats.started_us = self._clock.now_us()
-        for message in (self._hello, Disclosure(DISCLOSURE_TEXT), self.follower.media_config):
+        first: list[ControlMessage] = [self._hello, Disclosure(DISCLOSURE_TEXT), self.follower.media_config]
+        for message in (*first, *self._authentication.commits):
             self.encoder.push_control(message)
         self.stats.note_plan(self._media_ms, self.follower.plan)
         voice = self._start(self._feed_voice())
+        reporting = report_live(
+            lambda: (self._state, self._media_ms), self._transport, self.stats, self.follower, self._on_report
+        )
         feeding = [voice, self._start(self._feed_pictures())]
-        working = [self._start(self._work(voice)), self._start(self._report())]
+        working = [self._start(self._work(voice)), self._start(reporting)]
         network = [self._start(part) for part in (self._send(), self._receive(), self._probe())]
         try:
             with suppress(TimeoutError):
@@ -128,9 +141,9 @@ class SenderSession:
             end = self._end.result()
         finally:
             await self._source.close()
-            await _cancel([*feeding, *working, *([self._building] if self._building else [])])
+            await cancelled([*feeding, *working, *([self._building] if self._building else [])])
             await self._say_goodbye()
-            await _cancel(network)
+            await cancelled(network)
             await self._release()
         self.stats.reason = end.reason.value
         if isinstance(end.error, UserError):
@@ -159,37 +172,33 @@ class SenderSession:
         """Pictures one by one, always the newest, in the worker thread."""
         loop = asyncio.get_running_loop()
         while (picture := await self._latest.get()) is not None:
-            active = self._active()
+            usable = self._usable()
             requested = self.encoder.take_keyframe_wish() and not self._delivering
-            process = partial(self._process, picture, active, requested, self._builder_free)
+            process = partial(
+                self._pipeline.process, picture, usable, requested, self._builder_free, self._has_spare
+            )
             order = self.follower.picture_order()
-            done, unit, compute_ms = await loop.run_in_executor(self._worker, process, order)
+            done, unit, compute_ms = await loop.run_in_executor(
+                self._worker, process_timed, process, self._pictures, order
+            )
             self._take(picture, done, unit, compute_ms)
             if self._building is not None and not self._references:
                 await asyncio.wait([self._building])  # nothing can be coded before there is a first keyframe
         await asyncio.wait([voice], timeout=VOICE_TAIL_S)
         self._finish(EndReason.SOURCE_ENDED)
 
-    def _process(
-        self,
-        picture: SourcePicture,
-        active: Reference | None,
-        requested: bool,
-        free: bool,
-        order: PictureOrder | None,
-    ) -> tuple[Processed, VideoUnit | None, float]:
-        start_s = time.perf_counter()
-        done, unit = self._pipeline.process(picture, active, requested, free), None
-        if done.crop_picture is not None:
-            unit = self._pictures.code(order, done.crop_picture, done.media_ms)
-        return done, unit, (time.perf_counter() - start_s) * 1000
+    def _usable(self) -> list[Reference]:
+        """What motion may be coded against, oldest first: keyframes that are usable, or the first one while it is on its way."""
+        keys = self.encoder.usable_keyframe_ids or tuple(self._references)[-1:]
+        return [self._references[key] for key in keys if key in self._references]
 
-    def _active(self) -> Reference | None:
-        """What motion is coded against: the newest keyframe that is usable, or the first one while it is on its way."""
-        usable = self.encoder.usable_keyframe_id
-        newest = next(reversed(self._references), None)
-        key = newest if usable is None else usable
-        return None if key is None else self._references.get(key)
+    @property
+    def _has_spare(self) -> bool:
+        """Whether none is under way and the call stays within what it may take on the average when one more goes out."""
+        within = self._transport.counter.snapshot().keeps_within(
+            self._config.ladder.max_kbps, KEYFRAME_WIRE_BYTES
+        )
+        return within and not self._delivering
 
     @property
     def _builder_free(self) -> bool:
@@ -200,7 +209,10 @@ class SenderSession:
         """Whether a keyframe is being made or under way: the receiver repeats its wish until it has one."""
         if not self._builder_free:
             return True
-        return bool(self._references) and self.encoder.usable_keyframe_id != next(reversed(self._references))
+        return (
+            bool(self._references)
+            and next(reversed(self._references)) not in self.encoder.usable_keyframe_ids
+        )
 
     def _take(
         self, picture: SourcePicture, done: Processed, unit: VideoUnit | None, compute_ms: float
@@ -282,7 +294,7 @@ class SenderSession:
             try:
                 for event in self._decoder.receive(data, now_us):
                     self._answer(event, now_us)
-            except UnsupportedVersion as error:
+            except (UnsupportedVersion, AuthenticationFailed) as error:
                 self._finish(EndReason.PEER_REFUSED, error)
             except RemoteError as error:
                 self._count_malformed(error)
@@ -307,6 +319,10 @@ class SenderSession:
             case ControlReceived(Pin(rung)):
                 self.follower.pin(rung)
                 self._wake.set()
+            case ControlReceived(AuthCommit() | AuthReveal() as message):
+                if (answer := self._authentication.take(message)) is not None:
+                    self.encoder.push_control(answer)
+                    self._wake.set()
             case ControlReceived(Bye()):
                 self._finish(EndReason.PEER_LEFT)
             case _:
@@ -381,24 +397,3 @@ class SenderSession:
         self._pictures.close()
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close)
-
-    # --- reports ----------------------------------------------------------------------------------------------------
-
-    async def _report(self) -> None:
-        wire, sent = self._transport.counter.snapshot(), self.stats.counts["sent"]
-        while True:
-            await asyncio.sleep(_REPORT_INTERVAL_S)
-            before, wire = wire, self._transport.counter.snapshot()
-            before_sent, sent = sent, self.stats.counts["sent"]
-            forward_kbps, reverse_kbps = wire.rates_kbps(before)
-            fps = (sent - before_sent) / _REPORT_INTERVAL_S
-            plan, estimate_kbps = self.follower.plan, self.follower.link.estimate_kbps
-            rates = forward_kbps, reverse_kbps, fps, plan.rung.name.lower(), plan.bundle_ms, estimate_kbps
-            self._on_report(LiveReport(self._state.value, self._media_ms / 1000, *rates))
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sender.crop import Crop
 from sender.keyframe_policy import INTERVAL_MS
 from sender.motion_encoder import ReferenceCode
-from shared.limits import PICTURE_SIZE_PX
+from sender.reference_choice import Reference, ReferenceChoice
+from shared.limits import GALLERY_SIZE, PICTURE_SIZE_PX
 
 Array = NDArray[np.float32]
 NEW_REFERENCE_PX = 10.0
 """A head whose mesh is on average this far from every held reference's becomes one: half a logit a pixel in the network that
 chooses between references, so by then the nearest one counts for little."""
+WHOLE = Crop(0, 0, PICTURE_SIZE_PX)
+"""Clips of an evaluation are framed already."""
 TRAVEL_MS = 200
 """2 KB at the 100 kbit/s that keyframes are paced at, to whole frames."""
 
@@ -54,9 +58,16 @@ class Gallery:
         self._added_ms = media_ms
         return held
 
-    def newest(self, media_ms: int) -> Held:
-        """The usable reference that was made last: what a sender in a call uses."""
-        return [held for held in self._held if held.usable_ms <= media_ms][-1]
+    def chosen(self, choice: ReferenceChoice, landmarks: Array, media_ms: int) -> Held:
+        """What a sender in a call would take of the newest GALLERY_SIZE. landmarks: (468, 2 or 3) px of the frame."""
+        newest = self._held[-GALLERY_SIZE:]
+        usable = [
+            Reference(held.keyframe_id, WHOLE, held.code) for held in newest if held.usable_ms <= media_ms
+        ]
+        reference = choice.choose(usable, landmarks)
+        return next(
+            held for held in newest if reference is not None and held.keyframe_id == reference.keyframe_id
+        )
 
     def nearest(self, points: Array, media_ms: int) -> Held:
         """The usable reference whose pose is nearest. There is one from the first `add` on."""

@@ -19,8 +19,10 @@ from sender.face.models import load_prior
 from sender.face.segmentation import PersonSegmenter
 from sender.face.tracker import FaceModels, FaceTracker
 from sender.keyframe_image import encode_keyframe_image
+from sender.keyframe_policy import INTERVAL_MS
 from sender.keyframe_value import KeyframeValue
 from sender.motion_encoder import MotionEncoder, ReferenceCode, normalised
+from sender.reference_choice import ReferenceChoice
 from sender.self_view import Inline, open_self_view
 from sender.video_encoder import KBPS_MAX, KBPS_MIN, VideoEncoder
 from shared.coding.motion_code import decode_motion, encode_motion, frame_distance
@@ -46,7 +48,7 @@ THUMBNAIL_EVERY = 2
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a clip is sent. keyframe_bytes: most that a keyframe's picture may take. references: 1..4. thumbnail_kbps: target.
-    by_value: keyframes as a call makes them, when what is rebuilt went wrong; the newest one is used.
+    by_value: keyframes as a call makes them, when what is rebuilt went wrong, and chosen as a call chooses.
 
     Raises UserError for values outside their ranges.
     """
@@ -116,7 +118,7 @@ class OfflineSender:
 
     def _follow(self, frames: Sequence[Picture], plan: Plan) -> tuple[list[Keyframe], list[MotionFrame]]:
         tracker, gallery = FaceTracker(self._models), Gallery(plan.references)
-        look = Look() if plan.by_value else None
+        look, choice = Look() if plan.by_value else None, ReferenceChoice()
         keyframes: list[Keyframe] = []
         motion: list[MotionFrame] = []
         for index, frame in enumerate(frames):
@@ -124,12 +126,24 @@ class OfflineSender:
             if face is None:
                 continue
             mask, points, media_ms = self._segmenter.mask(frame), normalised(face.landmarks), index * FRAME_MS
-            if gallery.wants(points, media_ms) or (look is not None and look.wants(media_ms)):
+            wrong = look is not None and look.wants(media_ms)
+            if (
+                gallery.wants(points, media_ms)
+                or wrong
+                or (look is not None and look.may_improve(choice, media_ms))
+            ):
                 held = gallery.add(self._coder.make_reference(frame, face.landmarks, mask), media_ms)
                 keyframes.append(_keyframe(frame, held.code, held.keyframe_id, media_ms, plan.keyframe_bytes))
                 if look is not None:
                     look.taken(keyframes[-1], media_ms)
-            used = gallery.newest(media_ms) if plan.by_value else gallery.nearest(points, media_ms)
+                if wrong:
+                    choice.looked_wrong()
+            by_pose = look is None
+            used = (
+                gallery.nearest(points, media_ms)
+                if by_pose
+                else gallery.chosen(choice, face.landmarks, media_ms)
+            )
             same = motion and motion[-1].keyframe_id == used.keyframe_id
             previous = motion[-1].symbols if same else None
             symbols = self._coder.encode(frame, face.landmarks, mask, used.code, previous)
@@ -151,6 +165,7 @@ class Look:
                 "Keyframes by value need the weights of nano: export them, or leave --keyframes-by-value out."
             )
         self._view, self._value = view, KeyframeValue()
+        self._taken_ms: int | None = None
 
     def wants(self, media_ms: int) -> bool:
         """Whether a keyframe is worth it now."""
@@ -158,8 +173,14 @@ class Look:
             self._value.judged(*judgement)
         return self._value.wants(media_ms)
 
+    def may_improve(self, choice: ReferenceChoice, media_ms: int) -> bool:
+        """Whether a call with bits to spare would make a keyframe of a pose that none is near."""
+        rested = self._taken_ms is None or media_ms - self._taken_ms >= INTERVAL_MS
+        return choice.wants_another and rested
+
     def taken(self, keyframe: Keyframe, media_ms: int) -> None:
         """A keyframe was made."""
+        self._taken_ms = media_ms
         self._value.taken(media_ms)
         self._view.add(keyframe)
 

@@ -147,7 +147,8 @@ def _shifted(small: Tensor, shifts: Tensor) -> Tensor:
     # A shift is the same everywhere, so two small matrices do what a look-up does; ONNX Runtime's takes ten times as long.
     with torch.autocast(small.device.type, enabled=False):
         along_x, along_y = (
-            look_up_matrix(axis + shifts[:, :, side, None].float() * (FLOW_SIDE / 2), FLOW_SIDE) for side in (0, 1)
+            look_up_matrix(axis + shifts[:, :, side, None].float() * (FLOW_SIDE / 2), FLOW_SIDE)
+            for side in (0, 1)
         )
         shifted = along_y[:, :, None] @ small[:, None].float() @ along_x[:, :, None].transpose(-1, -2)
     return shifted.flatten(1, 2) * 2 - 1

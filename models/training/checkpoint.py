@@ -70,7 +70,9 @@ def detector_of(source: str, codec: Codec) -> None:
     try:
         for name in ("analyser", "voice"):
             prefix = name + "."
-            found = {key.removeprefix(prefix): value for key, value in average.items() if key.startswith(prefix)}
+            found = {
+                key.removeprefix(prefix): value for key, value in average.items() if key.startswith(prefix)
+            }
             getattr(codec, name).load_state_dict(found)
     except RuntimeError as error:
         raise UserError(

@@ -133,7 +133,7 @@ class Encoder:
         the coder's ranges.
         """
         checked_symbols(frame.symbols, load_tables().motion)
-        if self._keyframes.newest_usable() is None:
+        if not self._keyframes.all_usable():
             self._count(motion_held_back=len(self._early) == self._early.maxlen)
             self._early.append(frame)
         elif self._keyframes.usable(frame.keyframe_id):
@@ -212,9 +212,9 @@ class Encoder:
         )
 
     @property
-    def usable_keyframe_id(self) -> int | None:
-        """The newest keyframe that motion may name now; None: hold motion, send voice."""
-        return self._keyframes.newest_usable()
+    def usable_keyframe_ids(self) -> tuple[int, ...]:
+        """The keyframes that motion may name now, oldest first; none: hold motion, send voice."""
+        return self._keyframes.all_usable()
 
     @property
     def rtt_ms(self) -> float | None:
@@ -233,7 +233,7 @@ class Encoder:
 
     def _release_early(self) -> None:
         """The first keyframe is out: what was coded against it meanwhile may follow."""
-        while self._early and self._keyframes.newest_usable() is not None:
+        while self._early and self._keyframes.all_usable():
             self.push_motion(self._early.popleft())
 
     def take_intra_wish(self, kind: VideoKind) -> bool:

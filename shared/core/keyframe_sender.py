@@ -77,11 +77,9 @@ class KeyframeSender:
             return delivery.held
         return delivery.sent_once
 
-    def newest_usable(self) -> int | None:
-        """The newest keyframe that motion may name now."""
-        return next(
-            (keyframe_id for keyframe_id in reversed(self._gallery) if self.usable(keyframe_id)), None
-        )
+    def all_usable(self) -> tuple[int, ...]:
+        """The keyframes that motion may name now, oldest first."""
+        return tuple(keyframe_id for keyframe_id in self._gallery if self.usable(keyframe_id))
 
     def take_held(self, held: tuple[int, ...]) -> None:
         """The receiver's gallery, as its newest acknowledgement lists it. Ids that were never sent are ignored."""

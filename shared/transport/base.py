@@ -100,6 +100,11 @@ class WireSnapshot:
         """Everything, set-up included."""
         return self.forward_bytes + self.reverse_bytes + self.setup_bytes
 
+    def keeps_within(self, kbps: float, more_bytes: int) -> bool:
+        """Whether the mean forward rate since set-up is at most kbps even when more_bytes go out now."""
+        elapsed_us = 0 if self.open_us is None else self.taken_us - self.open_us
+        return 8000 * (self.forward_bytes + more_bytes) <= kbps * elapsed_us
+
     def rates_kbps(self, since: "WireSnapshot | None" = None) -> tuple[float, float]:
         """Mean forward and reverse kbit/s since an earlier snapshot of the same counter (default: since set-up)."""
         start = since or WireSnapshot(taken_us=self.taken_us if self.open_us is None else self.open_us)

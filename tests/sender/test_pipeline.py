@@ -15,9 +15,9 @@ from sender.pipeline import (
     FacePipeline,
     FaceState,
     Processed,
-    Reference,
     warm_up,
 )
+from sender.reference_choice import Reference
 from sender.sources.base import SourcePicture
 from sender.sources.pattern import draw_head
 from shared.core.keyframe_sender import split
@@ -48,7 +48,7 @@ def show(
     active: Reference | None = None,
     requested: bool = False,
 ) -> Processed:
-    return pipeline.process(SourcePicture(media_ms, 0, rgb), active, requested)
+    return pipeline.process(SourcePicture(media_ms, 0, rgb), [active] if active else [], requested)
 
 
 def first_reference(pipeline: FacePipeline, rgb: Picture) -> Reference:

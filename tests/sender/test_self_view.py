@@ -7,7 +7,8 @@ import pytest
 
 from models.runtime.choose import choose_backend
 from sender.keyframe_policy import KeyframeKind
-from sender.pipeline import FacePipeline, KeyframeDraft, Reference
+from sender.pipeline import FacePipeline, KeyframeDraft
+from sender.reference_choice import Reference
 from sender.self_view import INTERVAL_MS, SIDE_PX, Inline, SelfView, open_self_view, person_error
 from sender.sources.base import PICTURE_INTERVAL_MS, SourcePicture
 from sender.sources.pattern import draw_head
@@ -28,7 +29,7 @@ def made(pipeline: FacePipeline) -> tuple[Keyframe, Reference, KeyframeDraft]:
     drafts = [
         draft
         for ms in range(0, 400, 40)
-        if (draft := pipeline.process(SourcePicture(ms, 0, draw_head(0)), None, False).draft)
+        if (draft := pipeline.process(SourcePicture(ms, 0, draw_head(0)), [], False).draft)
     ]
     assert drafts[-1].kind is KeyframeKind.FULL
     return *pipeline.build_keyframe(drafts[-1], 5, 2048), drafts[-1]
@@ -90,7 +91,7 @@ def test_the_pipeline_makes_a_keyframe_when_the_light_changes_and_not_before() -
     drafts = []
     for media_ms in range(400, 8000, PICTURE_INTERVAL_MS):
         rgb = draw_head(0) if media_ms < 4000 else (draw_head(0) * 0.55).astype(np.uint8)
-        if pipeline.process(SourcePicture(media_ms, 0, rgb), reference, False).draft:
+        if pipeline.process(SourcePicture(media_ms, 0, rgb), [reference], False).draft:
             drafts.append(media_ms)
     assert len(drafts) == 1 and 4000 + INTERVAL_MS <= drafts[0] <= 4000 + 3 * INTERVAL_MS
 

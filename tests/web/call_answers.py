@@ -69,7 +69,7 @@ class TapedEncoder:
     def poll(self, now_us: int) -> list[Outgoing]:
         outgoing = self.encoder.poll(now_us)
         sent = [[message.channel.value, message.data.hex()] for message in outgoing]
-        state = [self.encoder.usable_keyframe_id, self.encoder.take_keyframe_wish()]
+        state = [next(reversed(self.encoder.usable_keyframe_ids), None), self.encoder.take_keyframe_wish()]
         self.tape.append(["poll", now_us, sent, self.encoder.next_poll_us(now_us), *state])
         return outgoing
 

@@ -128,7 +128,7 @@ def test_acknowledging_the_future_is_refused_and_changes_nothing(seq: int) -> No
 def test_acknowledged_keyframes_that_were_never_sent_are_ignored() -> None:
     encoder = started()
     encoder.receive_ack(Ack(keyframes_held=(9, 10), request=PartRequest(11, 0xFFFF)), 1000)
-    assert encoder.usable_keyframe_id == 0
+    assert encoder.usable_keyframe_ids == (0,)
 
 
 @given(st.lists(st.tuples(st.integers(0, 65_535), st.integers(0, 2**32 - 1), st.booleans()), max_size=20))

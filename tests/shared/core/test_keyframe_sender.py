@@ -91,7 +91,7 @@ def test_before_any_is_held_a_keyframe_is_usable_once_sent() -> None:
     sender = KeyframeSender(100)
     sender.push(0, BLOB)
     drain(sender, 100_000)
-    assert not sender.usable(0) and sender.newest_usable() is None
+    assert not sender.usable(0) and sender.all_usable() == ()
     drain(sender, 200_000, 100_000)
     assert sender.usable(0)
 
@@ -103,9 +103,9 @@ def test_once_one_is_held_only_held_ones_are_usable() -> None:
     sender.take_held((0,))
     sender.push(1, b"second")
     drain(sender, 20_000, 10_000)
-    assert not sender.usable(1) and sender.newest_usable() == 0
+    assert not sender.usable(1) and sender.all_usable() == (0,)
     sender.take_held((0, 1))
-    assert sender.newest_usable() == 1
+    assert sender.all_usable()[-1] == 1
 
 
 def test_a_keyframe_cannot_be_held_before_it_was_sent() -> None:

@@ -94,3 +94,13 @@ def test_threads_lose_no_packet() -> None:
         thread.join()
     assert counter.snapshot().forward_packets == 8000
     assert sum(second.forward_bytes for second in counter.history()) == 8000 * 29
+
+
+@pytest.mark.parametrize(("more_bytes", "expected"), [(1500, True), (1501, False)])
+def test_a_rate_is_kept_up_to_its_last_byte(more_bytes: int, expected: bool) -> None:
+    wire = WireSnapshot(forward_bytes=1000, open_us=3_000_000, taken_us=4_000_000)
+    assert wire.keeps_within(20.0, more_bytes) is expected
+
+
+def test_before_set_up_has_ended_there_is_no_room() -> None:
+    assert not WireSnapshot(taken_us=4_000_000).keeps_within(20.0, 1)
