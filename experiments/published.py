@@ -44,6 +44,7 @@ CALL_ROWS: Final[tuple[Row, ...]] = (
     ("voice and picture apart p95, ms (clips with speech)", lambda call: call["av_skew_ms"]["p95"], 0),
     ("sender, ms a picture p50", lambda call: call["compute_ms"]["sender_frame_p50"], 1),
     ("receiver, ms a picture p50", lambda call: call["compute_ms"]["receiver_frame_p50"], 1),
+    ("calls made until a calm one, at most 5", lambda call: call.get("calls_made", 1), 0),
     ("processor time that the host gave to others, %", lambda call: _stolen(call), 1),
     ("memory sender, MB", lambda call: call["memory_mb"]["sender"], 0),
     ("memory receiver, MB", lambda call: call["memory_mb"]["receiver"], 0),

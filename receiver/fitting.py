@@ -16,9 +16,9 @@ from models.weights import read_manifest
 
 AUTO: Final = "auto"
 SIZE_CHOICES: Final = (AUTO, *SIZES)
-FIT_MS: Final = 22.0
-"""A picture may take this long when nothing else runs. Both ends of a call on the same two cores make that up to 1.7 times as
-long (measured: `lite` at 22 to 26 ms alone took 38 to 40 within the call, and 2 to 13 % of its pictures were left out)."""
+FIT_MS: Final = 14.0
+"""A picture may take this long when nothing else runs. Measured with both ends on the same two cores, of which the host gave 7 to
+25 % to others: `lite` at 17 to 18 ms alone left out 1 to 25 % of a call's pictures, `nano` at 13 ms none to 2 %."""
 _LARGE, _SMALL = "lite", "nano"
 
 

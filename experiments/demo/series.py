@@ -4,6 +4,10 @@
 
 Pictures are not measured here (`models.evaluation` does that without a network); so a clip takes little more than its own
 length. A clip that cannot be called with is named with its reason, and the series goes on.
+
+A rented machine's host may give the processors to others meanwhile. With `--tries N` a call during which it took more than
+STOLEN_MAX is made again, up to N times, and the least disturbed one is kept, whatever came out; each row says how many were
+made and how much was taken.
 """
 
 import argparse
@@ -23,6 +27,8 @@ from receiver.fitting import SIZE_CHOICES
 from shared.errors import UserError
 from shared.provenance import StolenTime, commit, machine
 
+STOLEN_MAX = 0.05
+"""Share of both processors' time from which a call counts as disturbed."""
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm")
 
 
@@ -35,21 +41,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=10.0, help="longest call (default 10)")
     parser.add_argument("--bundle-ms", type=int, default=80)
+    parser.add_argument(
+        "--tries", type=int, default=1, help="calls made for a clip while the host disturbs them (default 1)"
+    )
     parser.add_argument("--size", choices=SIZE_CHOICES, default="auto", help="network (default: auto)")
     options = parser.parse_args(arguments)
     clips = sorted(path for path in options.clips.iterdir() if path.suffix.lower() in SUFFIXES)
     if not clips:
         print(f"There are no clips in {options.clips}. Give a folder of video files.", file=sys.stderr)
         return 2
-    rows = [
-        call_with(clip, options.seconds, options.bundle_ms, options.size) for clip in track(clips, "calling")
-    ]
+    rows = [calmest_call(clip, options) for clip in track(clips, "calling")]
     result = {"machine": machine(), "commit": commit(), "bundle_ms": options.bundle_ms, "calls": rows}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     for row in rows:
         print(_line(row))
     return 3 if any("error" in row for row in rows) else 0
+
+
+def calmest_call(clip: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The least disturbed of up to options.tries calls; one that was hardly disturbed, or that failed, is the last."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < max(1, options.tries):
+        rows.append(call_with(clip, options.seconds, options.bundle_ms, options.size))
+        if "error" in rows[-1] or (rows[-1]["cpu_stolen_share"] or 0.0) <= STOLEN_MAX:
+            break
+    best = min(rows, key=lambda row: row.get("cpu_stolen_share") or 0.0)
+    return best | {"calls_made": len(rows)}
 
 
 def call_with(clip: Path, seconds: float, bundle_ms: int, size: str) -> dict[str, Any]:
