@@ -8,7 +8,9 @@ was rendered until then stays playable.
 
 import argparse
 import json
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -64,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0, 1 when a part failed, 2 for something the user can mend, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     console = Console()
+    if threading.current_thread() is threading.main_thread():
+        # A shell without job control starts background jobs deaf to SIGINT, and a demo must never have to be killed.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         settings = _settings(options)
         measured = _run(settings, options.vgg_weights, console)

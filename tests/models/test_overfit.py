@@ -34,7 +34,7 @@ def left_over(name: str, cached: list[CachedClip], vgg: Vgg19 | None) -> float:
     if name == "reference":
         # What AV1 leaves over is beyond a tiny network; a keyframe that came out too dark is not.
         data["image"] = data["image"] * 0.8
-    optimiser = torch.optim.Adam(codec.parameters(), lr=6e-3)
+    optimiser = torch.optim.Adam(codec.parameters(), lr=3e-3)
     values = []
     for _ in range(STEPS):
         loss = step(codec, data, 0).losses[name]
