@@ -14,10 +14,11 @@ from torch import Tensor
 from models.export.graphs import DRIVING
 from models.networks.dense_motion import Driving
 from models.networks.gallery import MAX_REFERENCES
+from models.networks.layers import levels
 from models.networks.reference import ReferenceFeatures
 from models.networks.renderer import Renderer
 from models.runtime.base import Array, Backend, ModelInfo, Picture, Reference, ReferenceState
-from models.runtime.tensors import driving_inputs, reference_inputs, to_picture
+from models.runtime.tensors import driving_inputs, reference_inputs
 from shared.coding.motion_layout import MotionValues
 
 
@@ -55,7 +56,7 @@ class FusedGallery(Backend):
         driving = Driving(*(torch.from_numpy(inputs[name]) for name in DRIVING))
         drivings = [relative_to(held.reference, driving) for held in self._held]
         picture = self._renderer.render_gallery([held.features for held in self._held], drivings)
-        return to_picture(picture.numpy())
+        return levels(picture)[0].numpy()
 
 
 def relative_to(reference: Reference, driving: Driving) -> Driving:

@@ -174,7 +174,7 @@ class _Recorder:
         self._graph, self.inputs, self.outputs = graph, graph.inputs, graph.outputs
         self.feeds: dict[str, NDArray[np.float32]] = {}
 
-    def run(self, feeds: Any) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Any) -> dict[str, NDArray[Any]]:
         """Outputs by name."""
         self.feeds = dict(feeds)
         return self._graph.run(feeds)

@@ -24,7 +24,9 @@ def calibration_feeds(codec: Codec, clips: list[CachedClip]) -> list[Feeds]:
     renders = []
     for number in range(SAMPLES):
         data = to_tensors(sampler.batch(number), torch.device("cpu"))
-        features = render_features(codec.renderer.encode_reference(data["image"], data["mask"]))
+        features = render_features(
+            codec.renderer, codec.renderer.encode_reference(data["image"], data["mask"])
+        )
         driving = step.driving(codec, data, torch.Generator().manual_seed(number))
         named = dict(zip(FEATURES, features, strict=True)) | dict(zip(DRIVING, driving, strict=True))
         renders.append({name: np.ascontiguousarray(value.numpy()) for name, value in named.items()})

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from models.networks.codec import Analyser
 from models.networks.dense_motion import Driving
-from models.networks.layers import resize
+from models.networks.generator import warp_reference
+from models.networks.layers import levels, resize
 from models.networks.reference import ReferenceFeatures
 from models.networks.renderer import Renderer
 from models.networks.sizes import CODES, FLOW_SIDE, IDENTITY, KEYPOINTS, REFERENCE_MOTION, VOICE
 from models.networks.voice import COLUMNS, MELS, VoiceEncoder
 
-FEATURES: Final = ("feat_picture", "feat_64", "feat_32", "feat_motion", "identity", "feat_small")
-"""Outputs of encode_reference and inputs of render: ReferenceFeatures in its order, and the picture as dense motion sees it."""
+FEATURES: Final = ("feat_picture", "feat_64", "feat_32", "feat_motion", "feat_modulation", "feat_small")
+"""Outputs of encode_reference and inputs of render: ReferenceFeatures in its order, but what the identity code says to the blocks
+instead of the code; and the picture as dense motion sees it."""
 DRIVING: Final = (
     "reference_points", "driving_points", "reference_keypoints", "driving_keypoints", "codes", "reference_codes",
     "voice", "voice_present", "thumbnail", "thumbnail_present",
@@ -45,9 +47,10 @@ class AnalyserGraph(nn.Module):
         return torch.rand(1, 3, 256, 256), _mesh(), torch.ones(1, 1, 64, 64)
 
 
-def render_features(reference: ReferenceFeatures) -> tuple[Tensor, ...]:
+def render_features(renderer: Renderer, reference: ReferenceFeatures) -> tuple[Tensor, ...]:
     """Return FEATURES of a reference."""
-    return (*reference, resize(reference.picture, FLOW_SIDE))
+    *features, identity = reference
+    return (*features, renderer.generator.modulate(identity), resize(reference.picture, FLOW_SIDE))
 
 
 class ReferenceGraph(nn.Module):
@@ -61,7 +64,7 @@ class ReferenceGraph(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Return the keyframe's features."""
-        return render_features(self.renderer.encode_reference(image, mask))
+        return render_features(self.renderer, self.renderer.encode_reference(image, mask))
 
     def example(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
@@ -69,7 +72,7 @@ class ReferenceGraph(nn.Module):
 
 
 class RenderGraph(nn.Module):
-    """FEATURES and DRIVING -> picture (1, 3, 256, 256) in 0..1."""
+    """FEATURES and DRIVING -> picture uint8 (1, 256, 256, 3), as screens and encoders take it."""
 
     inputs, outputs = (*FEATURES, *DRIVING), ("picture",)
 
@@ -79,12 +82,16 @@ class RenderGraph(nn.Module):
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the picture."""
-        *features, small = tensors[: len(FEATURES)]
-        reference, driving = ReferenceFeatures(*features), Driving(*tensors[len(FEATURES) :])
+        *features, modulation, small = tensors[: len(FEATURES)]
+        driving = Driving(*tensors[len(FEATURES) :])
+        reference = ReferenceFeatures(*features, identity=small.new_empty(0))  # the modulation stands for it
         # Dense motion makes the picture small first, which leaves one alone that is.
         motion = self.renderer.dense_motion(small, reference.motion, driving)
-        return self.renderer.generator(reference, motion, driving)
+        return levels(
+            self.renderer.generator.synthesise(warp_reference(reference, motion), modulation, driving)
+        )
 
+    @torch.no_grad()
     def example(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
         size, side = self.renderer.size, 256
@@ -93,7 +100,7 @@ class RenderGraph(nn.Module):
         features = [torch.rand(1, c, s, s) for c, s in zip(channels, sides, strict=True)]
         keypoints, codes = torch.rand(1, KEYPOINTS, 2), torch.zeros(1, CODES)
         reference = ReferenceFeatures(*features, torch.zeros(1, IDENTITY))
-        return (*render_features(reference), _mesh(), _mesh(), keypoints, keypoints, codes, codes,
+        return (*render_features(self.renderer, reference), _mesh(), _mesh(), keypoints, keypoints, codes, codes,
                 torch.zeros(1, VOICE), torch.zeros(1, 1), torch.zeros(1, 3, 64, 64), torch.zeros(1, 1))  # fmt: skip
 
 

@@ -11,7 +11,8 @@ At 256 px there is one warp, one strided convolution and one blend, because ever
 not by its arithmetic: a refinement of 7 channels there took 6 of the 15 ms of `nano` (docs/LOG.md).
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -88,26 +89,35 @@ class Generator(nn.Module):
 
     def forward(self, reference: ReferenceFeatures, motion: Motion, driving: Driving) -> Tensor:
         """Return the rebuilt picture."""
-        return self.synthesise(warp_reference(reference, motion), reference.identity, driving)
+        modulation = self.modulate(reference.identity)
+        return self.synthesise(warp_reference(reference, motion), modulation, driving)
 
-    def synthesise(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
-        """Return the picture of a warped reference (or of several, fused); identity (B, 64)."""
-        features = self._features(warped, identity, driving)
-        head = self.head(features).float()
-        generated = 0.5 + 0.25 * F.pixel_shuffle(head[:, :12], 2)
-        blend = torch.sigmoid(F.pixel_shuffle(head[:, 12:], 2))
+    def modulate(self, identity: Tensor) -> Tensor:
+        """Return what the identity code (B, 64) says to every modulated block, in their order."""
+        return torch.cat([block.modulate(identity) for block in self._blocks()], dim=1)
+
+    def synthesise(self, warped: Warped, modulation: Tensor, driving: Driving) -> Tensor:
+        """Return the picture of a warped reference (or of several, fused); modulation: what `modulate` gave."""
+        head = self.head(self._features(warped, modulation, driving)).float()
+        # Finished at 128 px, where 16 channels fill a vector: on three planes at 256 px it took four times as long.
+        generated = F.pixel_shuffle(0.5 + 0.25 * head[:, :12], 2)
+        blend = F.pixel_shuffle(torch.sigmoid(head[:, 12:]), 2)
         return torch.clamp(generated + blend * (warped.picture - generated), 0.0, 1.0)
 
-    def _features(self, warped: Warped, identity: Tensor, driving: Driving) -> Tensor:
+    def _blocks(self) -> list[ModulatedBlock]:
+        return [*cast(Iterable[ModulatedBlock], self.blocks32), self.block64, self.block128]
+
+    def _features(self, warped: Warped, modulation: Tensor, driving: Driving) -> Tensor:
+        *for32, for64, for128 = modulation.split([2 * block.channels for block in self._blocks()], dim=1)
         conditions, regions = driving.conditions(), region_maps(driving.driving_points, 128)
         x = warped.features_32
-        for block in self.blocks32:
-            x = block(x, identity)
+        for block, said in zip(self.blocks32, for32, strict=True):
+            x = block(x, said)
         # Added, not joined: a number of channels that 16 divides is laid out anew several times faster.
         x = resize(self.to64(x), 64) + self.thumbnail64(driving.thumbnail_planes())
         x = self.merge64(torch.cat((x, warped.features_64), dim=1))
-        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), identity)
+        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), for64)
         x = resize(self.to128(x), 128)
         pixels = self.pixels128(warped.picture * 2 - 1) * warped.visible
         x = self.merge128(torch.cat((x, pixels), dim=1))
-        return self.block128(self.regions128(x, conditions, regions), identity) + pixels
+        return self.block128(self.regions128(x, conditions, regions), for128) + pixels

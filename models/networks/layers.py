@@ -20,22 +20,28 @@ class Conv(nn.Sequential):
 class ModulatedBlock(nn.Module):
     """Residual block whose features an identity code scales and shifts (FiLM, Perez et al. 2018, arXiv 1709.07871).
 
-    (B, C, H, W), (B, D) -> (B, C, H, W). The modulation starts as the identity.
+    identity (B, D) -> modulate -> gains and shifts (B, 2 C); (B, C, H, W) and these -> (B, C, H, W). The code is the
+    reference's, so what it says is computed once a keyframe. The modulation starts as the identity.
     """
 
     def __init__(self, channels: int, identity: int) -> None:
         super().__init__()
         self.first, self.second = conv(channels, channels), conv(channels, channels)
+        self.channels = channels
         self.modulation = nn.Linear(identity, 2 * channels)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
         nn.init.normal_(self.second.weight, std=0.02)
 
-    def forward(self, x: Tensor, identity: Tensor) -> Tensor:
+    def modulate(self, identity: Tensor) -> Tensor:
+        """Return the gains and shifts (B, 2 C) of an identity code."""
+        scale, shift = self.modulation(identity).chunk(2, dim=1)
+        return torch.cat((1 + scale, shift), dim=1)
+
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Return x plus its modulated correction."""
-        scale, shift = self.modulation(identity)[:, :, None, None].chunk(2, dim=1)
-        y = F.leaky_relu(self.first(x), 0.2) * (1 + scale) + shift
-        return x + self.second(y)
+        gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
+        return x + self.second(F.leaky_relu(self.first(x), 0.2) * gain + shift)
 
 
 def resize(x: Tensor, side: int) -> Tensor:
@@ -87,3 +93,8 @@ def look_up_matrix(places: Tensor, side: int) -> Tensor:
     """
     nodes = torch.arange(side, device=places.device, dtype=torch.float32)
     return torch.clamp(1 - (places.clamp(0, side - 1)[..., None] - nodes).abs(), min=0.0)
+
+
+def levels(picture: Tensor) -> Tensor:
+    """Return a picture (B, 3, H, W) in 0..1 as uint8 (B, H, W, 3), rounded half up."""
+    return (picture.float() * 255.0 + 0.5).permute(0, 2, 3, 1).contiguous().to(torch.uint8)

@@ -5,7 +5,8 @@ All are exact Gaussian sums, computed as products of small matrices because a Ga
 """
 
 import math
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -104,19 +105,53 @@ def mesh_distance(density: Tensor) -> Tensor:
     return torch.sqrt(torch.clamp(squared, min=1e-12))
 
 
+class _Groups(NamedTuple):
+    """Groups of mesh points, G of them, the shorter ones filled up to N with points that weigh nothing.
+
+    indices (G * N), weights (G, 1, N), falloff (G, 1, 1): -1 / 2 sigma^2.
+    """
+
+    indices: Tensor
+    weights: Tensor
+    falloff: Tensor
+
+
+@cache
+def _groups(groups: tuple[tuple[int, ...], ...], sigmas: tuple[float, ...], device: torch.device) -> _Groups:
+    """Made once a device and kept: a CUDA graph must not copy from the host's memory while it is captured."""
+    most = max(map(len, groups))
+    indices = [[*group, *[0] * (most - len(group))] for group in groups]
+    weights = [[1.0] * len(group) + [0.0] * (most - len(group)) for group in groups]
+    with torch.inference_mode(False):  # training may be the next to use them
+        return _Groups(
+            torch.tensor(indices, device=device).flatten(),
+            torch.tensor(weights, device=device)[:, None],
+            torch.tensor([-0.5 / sigma**2 for sigma in sigmas], device=device)[:, None, None],
+        )
+
+
+def drawings(
+    points: Tensor, groups: tuple[tuple[int, ...], ...], sigmas: tuple[float, ...], side: int
+) -> Tensor:
+    """Return (B, G, side, side), 0..1: for each group of mesh points (B, 468, 2) the sum of their Gaussians, cut off at 1.
+
+    All groups at once: an engine's time goes by operations here, not by arithmetic.
+    """
+    indices, weights, falloff = _groups(groups, sigmas, points.device)
+    chosen = points[:, indices].unflatten(1, (len(groups), -1))
+    axis = identity_grid(side, points)[0, :, 0][:, None]
+    x, y = (
+        torch.exp(torch.clamp(falloff * (axis - chosen[:, :, None, :, place]) ** 2, min=LOWEST_EXPONENT))
+        for place in (0, 1)
+    )
+    return torch.clamp((y * weights) @ x.transpose(2, 3), max=1.0)
+
+
 def feature_maps(points: Tensor, side: int = FLOW_SIDE, sigma: float = 0.035) -> Tensor:
     """Return (B, 7, side, side) soft drawings, 0..1, of lips, inner lips, eyes, brows, nose and face oval."""
-    maps = []
-    for indices in FEATURES:
-        y, x = gaussians(points[:, list(indices)], sigma, side)
-        maps.append(y @ x.transpose(1, 2))
-    return torch.clamp(torch.stack(maps, dim=1), 0.0, 1.0)
+    return drawings(points, FEATURES, (sigma,) * len(FEATURES), side)
 
 
 def region_maps(points: Tensor, side: int) -> Tensor:
     """Return (B, 2, side, side), 0..1: the mouth's and the eyes' surroundings, where codes and voice act."""
-    maps = []
-    for indices, sigma in ((LIPS + INNER_LIPS, 0.07), (RIGHT_EYE + LEFT_EYE, 0.05)):
-        y, x = gaussians(points[:, list(indices)], sigma, side)
-        maps.append(y @ x.transpose(1, 2))
-    return torch.clamp(torch.stack(maps, dim=1), 0.0, 1.0)
+    return drawings(points, (LIPS + INNER_LIPS, RIGHT_EYE + LEFT_EYE), (0.07, 0.05), side)

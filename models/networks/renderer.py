@@ -42,10 +42,10 @@ class Renderer(nn.Module):
         motions = [self.motion(*pair) for pair in zip(references, drivings, strict=True)]
         poses = pose_scores(drivings)
         warped = [warp_reference(*pair) for pair in zip(references, motions, strict=True)]
+        modulation = self.generator.modulate(fuse_identities(references, poses))
         return self.generator.synthesise(
-            fuse_warped(warped, place_weights(motions, poses)), fuse_identities(references, poses),
-            fuse_drivings(drivings, poses),
-        )  # fmt: skip
+            fuse_warped(warped, place_weights(motions, poses)), modulation, fuse_drivings(drivings, poses)
+        )
 
     def motion(self, reference: ReferenceFeatures, driving: Driving) -> Motion:
         """Return flow and occlusions alone, for losses and for looking."""

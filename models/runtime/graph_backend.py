@@ -1,15 +1,17 @@
 """Runs the two exported graphs, encode_reference and render, whatever engine executes them.
 
-    picture, mask --> encode_reference --> feat_*, identity --+
-                                                              +--> render --> picture
-    reference and driving mesh, keypoints, codes, voice ------+
+    picture, mask --> encode_reference --> feat_* ------+
+                                                        +--> render --> picture
+    reference and driving mesh, keypoints, codes, voice +
 
 Must not import an engine. Invariant: every input that the render graph declares is either a feature of the reference
 or in the table of `driving_inputs`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+from numpy.typing import NDArray
 
 from models.runtime.base import (
     Array,
@@ -20,13 +22,12 @@ from models.runtime.base import (
     Reference,
     ReferenceState,
 )
-from models.runtime.tensors import DRIVING_INPUTS, driving_inputs, reference_inputs, to_picture
+from models.runtime.tensors import DRIVING_INPUTS, driving_inputs, only_picture, reference_inputs
 from shared.coding.motion_layout import MotionValues
 from shared.errors import UserError
 
 _REFERENCE_INPUTS: Final = frozenset({"image", "mask"})
 _FEATURE_PREFIX: Final = "feat_"
-_IDENTITY: Final = "identity"
 
 
 class Graph(Protocol):
@@ -35,7 +36,7 @@ class Graph(Protocol):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
         """Outputs by name; the arrays belong to the caller."""
         ...
 
@@ -57,7 +58,7 @@ class GraphBackend(Backend):
         """Raises UserError when the graphs want or give something that this program does not know."""
         self.name, self.device, self.model = name, device, model
         self._encode, self._render = encode, render
-        features = frozenset(n for n in encode.outputs if n.startswith(_FEATURE_PREFIX) or n == _IDENTITY)
+        features = frozenset(name for name in encode.outputs if name.startswith(_FEATURE_PREFIX))
         _check_known(model.name, encode.inputs, _REFERENCE_INPUTS)
         _check_known(model.name, render.inputs, DRIVING_INPUTS | features)
         if "picture" not in render.outputs:
@@ -80,7 +81,7 @@ class GraphBackend(Backend):
             raise TypeError("a reference of another backend")
         known = state.features | driving_inputs(state.reference, motion, voice, thumbnail)
         picture = self._render.run({name: known[name] for name in self._render.inputs})["picture"]
-        return to_picture(picture)
+        return only_picture(picture)
 
 
 def _check_known(model: str, wanted: Iterable[str], known: frozenset[str]) -> None:

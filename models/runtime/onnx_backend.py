@@ -5,7 +5,9 @@ Must not import torch. Invariant: uses exactly the threads it was given; what it
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from models.runtime.base import Array, BackendUnavailable, ModelInfo
 from models.runtime.graph_backend import GraphBackend, unavailable
@@ -31,7 +33,7 @@ class OnnxGraph:
         self.inputs = tuple(entry.name for entry in self._session.get_inputs())
         self.outputs = tuple(entry.name for entry in self._session.get_outputs())
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
         """Outputs by name."""
         return dict(zip(self.outputs, self._session.run(list(self.outputs), dict(feeds)), strict=True))
 

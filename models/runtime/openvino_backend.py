@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.runtime.base import Array, ModelInfo
 from models.runtime.graph_backend import GraphBackend, unavailable
@@ -31,7 +32,7 @@ class OpenvinoGraph:
         self.outputs = tuple(_name(port) for port in model.outputs)
         self._request = model.create_infer_request()
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, NDArray[Any]]:
         """Outputs by name, copied out of the engine's memory."""
         found = self._request.infer(dict(feeds), share_inputs=True)
         return {name: np.array(found[place]) for place, name in enumerate(self.outputs)}

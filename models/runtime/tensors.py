@@ -1,12 +1,13 @@
-"""Numbers of a call as the networks take them, and their picture as the rest of the program takes it.
+"""Numbers of a call as the networks take them, and what their picture must be.
 
 Must import numpy, cv2 and `shared` only. Invariant: numbers that reach a network are finite and inside their range.
 """
 
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.runtime.base import Array, Picture, Reference
 from shared.coding import mesh_motion
@@ -64,12 +65,11 @@ def driving_inputs(
     }
 
 
-def to_picture(tensor: Array) -> Picture:
-    """(1, 3, 256, 256) in 0..1 to uint8 (256, 256, 3). Raises UserError for another shape."""
-    if tensor.shape != (1, 3, PICTURE_SIZE_PX, PICTURE_SIZE_PX):
-        raise UserError(f"The weights give a picture of shape {tensor.shape}: export them again.")
-    levels = np.clip(tensor[0] * np.float32(255.0) + np.float32(0.5), 0.0, 255.0)
-    return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 0))
+def only_picture(rendered: NDArray[np.generic]) -> Picture:
+    """The picture (256, 256, 3) of a batch of one. Raises UserError unless it is uint8 and of that shape."""
+    if rendered.shape != (1, PICTURE_SIZE_PX, PICTURE_SIZE_PX, 3) or rendered.dtype != np.uint8:
+        raise UserError(f"The weights give a picture {rendered.dtype} {rendered.shape}: export them again.")
+    return cast(Picture, rendered[0])
 
 
 def _thumbnail_input(picture: Picture) -> Array:

@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from models.export.graphs import DRIVING, ReferenceGraph, RenderGraph
 from models.export.read_back import read_renderer
@@ -81,7 +80,7 @@ class TorchBackend(Backend):
         self._inputs = _Inputs(features, self.batch_max, device)
         shape = (self.batch_max, PICTURE_SIZE_PX, PICTURE_SIZE_PX, 3)
         self._pictures = torch.zeros(shape, dtype=torch.uint8, pin_memory=device.type == "cuda")
-        self._sizes = self._prepare_sizes(_Pictures(renderer).eval(), batches)
+        self._sizes = self._prepare_sizes(RenderGraph(renderer).eval(), batches)
 
     def encode_reference(self, reference: Reference) -> TorchState:
         """Run the keyframe's network. From one thread at a time, beside `render_batch`."""
@@ -129,9 +128,9 @@ class TorchBackend(Backend):
         """What renders the first n rows of the inputs, by n. On a GPU the largest goes first: the others fit its memory."""
         if self._device.type != "cuda":
             return {size: _Prefix(network, self._inputs, size) for size in batches}
-        pool, indices = torch.cuda.graph_pool_handle(), IndicesOnDevice(self._device)
+        pool = torch.cuda.graph_pool_handle()
         graphs = {
-            size: _Captured(_Prefix(network, self._inputs, size), self._device, pool, indices)
+            size: _Captured(_Prefix(network, self._inputs, size), self._device, pool)
             for size in reversed(batches)
         }
         return {size: graphs[size] for size in batches}
@@ -182,19 +181,6 @@ class _Inputs:
                 self.driving[name][:count].copy_(host[:count], non_blocking=True)
 
 
-class _Pictures(nn.Module):
-    """The render graph's inputs, with any batch -> pictures uint8 (B, 256, 256, 3)."""
-
-    def __init__(self, renderer: Renderer) -> None:
-        super().__init__()
-        self._render = RenderGraph(renderer)
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        """Return the pictures, rounded as `tensors.to_picture` does."""
-        levels: Tensor = self._render(*tensors).float() * 255.0 + 0.5
-        return levels.clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
 class _Prefix:
     """The network on the first rows of the inputs."""
 
@@ -210,53 +196,20 @@ class _Prefix:
 class _Captured:
     """What `run` does on the device, recorded once; a call does it again on what its inputs hold by then."""
 
-    def __init__(
-        self, run: Callable[[], Tensor], device: torch.device, pool: Any, indices: "IndicesOnDevice"
-    ) -> None:
-        self._indices = indices  # the graph reads them at each call
+    def __init__(self, run: Callable[[], Tensor], device: torch.device, pool: Any) -> None:
         stream = _stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
-        with indices:
-            with torch.cuda.stream(stream):
-                for _ in range(_WARM_RUNS):
-                    run()
-            torch.cuda.current_stream(device).wait_stream(stream)
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, pool=pool, stream=stream):
-                self._result = run()
+        with torch.cuda.stream(stream):
+            for _ in range(_WARM_RUNS):
+                run()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, pool=pool, stream=stream):
+            self._result = run()
 
     def __call__(self) -> Tensor:
         self._graph.replay()
         return self._result
-
-
-class IndicesOnDevice(TorchFunctionMode):
-    """Keeps index lists such as `points[:, [61, 146]]` on the device, where torch sends them anew each time.
-
-    Cause: models.networks.mesh_maps picks landmarks with Python lists, and a capture forbids copies from the host's memory. Costs
-    nothing once a graph is captured. To be removed when those lists are tensors of the network.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        super().__init__()
-        self._device = device
-        self._sent: dict[tuple[int, ...], Tensor] = {}
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Replace lists where a tensor is indexed."""
-        if func is torch.Tensor.__getitem__ and isinstance(args[1], tuple):
-            args = (args[0], tuple(self._moved(part) for part in args[1]))
-        return func(*args, **(kwargs or {}))
-
-    def _moved(self, part: Any) -> Any:
-        if not isinstance(part, list):
-            return part
-        key = tuple(part)
-        if key not in self._sent:
-            self._sent[key] = torch.tensor(part, device=self._device)
-        return self._sent[key]
 
 
 def _prepare(renderer: Renderer, device: torch.device, precision: torch.dtype) -> None:

@@ -13,7 +13,6 @@ import csv
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +28,9 @@ from shared.errors import UserError
 from shared.provenance import commit, machine
 
 ROWS: Final = Path(__file__).parent / "runs" / "ablation"
-PROBE_STEPS: Final = (3, 9)
-"""Steps of the two runs whose difference in time says how long a step takes."""
+PROBE_STEPS: Final = 8
+CURVE_S: Final = 0.1
+"""How finely a curve gives the time."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,14 +93,12 @@ class Ablation:
         return steps
 
     def _step_s(self) -> float:
-        """Seconds a step of the whole codec takes: of two short runs, so that starting and validating cancel out."""
-        taken = []
-        for steps in PROBE_STEPS:
-            begun = time.monotonic()
-            self._run(f"probe{steps}", self._shared | {"steps": steps}, resume=False)
-            taken.append(time.monotonic() - begun)
-            shutil.rmtree(self._out / f"probe{steps}")
-        return max(0.01, (taken[1] - taken[0]) / (PROBE_STEPS[1] - PROBE_STEPS[0]))
+        """Seconds a step of the whole codec takes, by the curve of a short run; its first step, which warms up, is left out."""
+        self._run("probe", self._shared | {"steps": PROBE_STEPS}, resume=False)
+        rows = _read_rows(self._out / "probe" / "curve.csv")
+        shutil.rmtree(self._out / "probe")
+        taken = float(rows[-1]["seconds"]) - float(rows[0]["seconds"])
+        return max(CURVE_S, taken) / (int(rows[-1]["step"]) - int(rows[0]["step"]))
 
     def _train(self, name: str, steps: int) -> bool:
         """Train one row to its last step; returns whether it got there."""
@@ -122,8 +120,7 @@ class Ablation:
             raise UserError(f"The row {name} could not be trained; the reason stands above.")
 
     def _result(self, name: str) -> dict[str, Any]:
-        with (self._out / name / "validation.csv").open(newline="") as stream:
-            scores = list(csv.DictReader(stream))[-1]
+        scores = _read_rows(self._out / name / "validation.csv")[-1]
         settings = load_checkpoint(self._out / name / "checkpoint.pt")["settings"]
         numbers = {key: float(value) for key, value in scores.items() if key not in ("step", "seconds")}
         return {
@@ -131,6 +128,11 @@ class Ablation:
             "samples": int(scores["step"]) * settings["references"] * settings["frames"],
             "seconds": float(scores["seconds"]), "scores": numbers, "settings": settings,
         }  # fmt: skip
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

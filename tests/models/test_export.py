@@ -10,9 +10,17 @@ from torch import nn
 
 from models.export.__main__ import main
 from models.export.graphs import DRIVING, FEATURES, ReferenceGraph, RenderGraph
-from models.export.onnx_files import OPSET, export_graph, shared_graphs, size_graphs
+from models.export.onnx_files import (
+    OPSET,
+    TOLERANCE,
+    export_graph,
+    largest_difference,
+    shared_graphs,
+    size_graphs,
+)
 from models.export.quantise import quantise
 from models.networks.codec import Codec
+from models.networks.layers import levels
 from models.runtime.onnx_backend import OnnxGraph
 from models.runtime.openvino_backend import OpenvinoGraph
 from models.training.checkpoint import save_checkpoint, settings_dict
@@ -23,8 +31,6 @@ from tests.models.tensors import driving
 
 pytestmark = pytest.mark.model
 
-TOLERANCE = 2e-3
-"""Between torch, ONNX Runtime and OpenVINO, on values of order one."""
 NAMES = ("analyser/analyser.onnx", "voice/voice.onnx", "tiny/encode_reference.onnx", "tiny/render.onnx")
 
 
@@ -79,17 +85,21 @@ def test_every_engine_gives_what_torch_gives(
     }
     found = loaded.run(feeds)
     for key, value in zip(graph.outputs, expected, strict=True):
-        assert np.abs(found[key] - value.numpy()).max() < TOLERANCE, key
+        assert largest_difference(value.numpy(), found[key]) < TOLERANCE, key
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_graph_is_of_the_stated_opset_and_wants_floats_only(exported: Path, name: str) -> None:
+def test_a_graph_is_of_the_stated_opset_and_wants_floats_and_gives_pictures_as_bytes(
+    exported: Path, name: str
+) -> None:
     model = onnx.load(str(exported / name))
     assert (
         [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")] == [OPSET] == [17]
     )
     for entry in (*model.graph.input, *model.graph.output):
-        assert entry.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        picture = entry.name == "picture" and entry in model.graph.output
+        wanted = onnx.TensorProto.UINT8 if picture else onnx.TensorProto.FLOAT
+        assert entry.type.tensor_type.elem_type == wanted
         assert all(dimension.dim_value > 0 for dimension in entry.type.tensor_type.shape.dim), "fixed shapes"
 
 
@@ -107,7 +117,7 @@ def test_the_graphs_give_what_the_renderer_gives(mesh: np.ndarray) -> None:
     image, mask, frame = torch.rand(1, 3, 256, 256), torch.ones(1, 1, 32, 32), driving(mesh, shift=0.05)
     features = ReferenceGraph(renderer)(image, mask)
     expected = renderer.render(renderer.encode_reference(image, mask), frame)
-    assert torch.equal(RenderGraph(renderer)(*features, *frame), expected)
+    assert torch.equal(RenderGraph(renderer)(*features, *frame), levels(expected))
 
 
 def test_an_exported_renderer_runs_as_a_backend(exported: Path, mesh: np.ndarray) -> None:
@@ -233,4 +243,4 @@ def test_an_int8_copy_stays_close_to_its_original(
     operators = [node.op_type for node in onnx.load(str(target)).graph.node]
     assert "QuantizeLinear" in operators
     before, after = (OnnxGraph(path, 1).run(samples[0])["picture"] for path in (source, target))
-    assert np.abs(before - after).mean() < 0.02
+    assert np.abs(before.astype(int) - after.astype(int)).mean() < 0.02 * 255

@@ -1,9 +1,9 @@
 /**
- * Runs the two exported graphs, encode_reference and render (receiver/backends/graph_backend.py).
+ * Runs the two exported graphs, encode_reference and render (models/runtime/graph_backend.py).
  *
- *     picture, mask --> encode_reference --> feat_*, identity --+
- *                                                               +--> render --> picture
- *     reference and driving mesh, keypoints, codes, voice ------+
+ *     picture, mask --> encode_reference --> feat_* ------+
+ *                                                         +--> render --> picture
+ *     reference and driving mesh, keypoints, codes, voice +
  *
  * Must not import an engine. Invariant: every input that the render graph declares is either a feature of the reference
  * or in the table `drivingInputs`; numbers that reach a network are finite and inside their range.
@@ -75,13 +75,16 @@ export class Renderer {
    * @param {ReferenceState} state
    * @param {MotionValues} motion
    * @param {Float32Array | null} voice 32 features of the voice at that moment.
-   * @returns {Promise<Float32Array>} 3 planes of 256 x 256, 0..1.
+   * @returns {Promise<Uint8Array>} RGB of 256 x 256, interleaved.
    */
   async render(state, motion, voice) {
     const known = { ...state.features, ...this.#drivingInputs(state, motion, voice) };
     const { picture } = await this.#render.run(picked(known, this.#render.inputs));
-    if (picture?.data.length !== 3 * SIDE * SIDE) throw new UserError("These weights give no picture of 256 x 256.");
-    return picture.data;
+    const data = /** @type {unknown} */ (picture?.data); // the one tensor that is not of floats
+    if (!(data instanceof Uint8Array) || data.length !== 3 * SIDE * SIDE) {
+      throw new UserError("These weights give no picture of 256 x 256.");
+    }
+    return data;
   }
 
   /**
@@ -135,17 +138,15 @@ export function planesOf(rgb) {
 }
 
 /**
- * Planes of 0..1 as the bytes of a canvas.
- * @param {Float32Array} planes 3 of 256 x 256.
+ * A rendered picture as the bytes of a canvas.
+ * @param {Uint8Array} rgb Interleaved, 256 x 256.
  * @param {Uint8ClampedArray} rgba Where to: 4 bytes a pixel.
  */
-export function intoRgba(planes, rgba) {
-  const pixels = SIDE * SIDE;
-  for (let at = 0; at < pixels; at += 1) {
-    // Rounded half up, as the receiver in Python does; a clamped array alone would round halves to even.
-    rgba[4 * at] = Math.floor(planes[at] * 255 + 0.5);
-    rgba[4 * at + 1] = Math.floor(planes[pixels + at] * 255 + 0.5);
-    rgba[4 * at + 2] = Math.floor(planes[2 * pixels + at] * 255 + 0.5);
+export function intoRgba(rgb, rgba) {
+  for (let at = 0; at < SIDE * SIDE; at += 1) {
+    rgba[4 * at] = rgb[3 * at];
+    rgba[4 * at + 1] = rgb[3 * at + 1];
+    rgba[4 * at + 2] = rgb[3 * at + 2];
     rgba[4 * at + 3] = 255;
   }
 }

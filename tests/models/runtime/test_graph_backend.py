@@ -54,7 +54,7 @@ class Noting:
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.fed = feeds
-        return {"picture": np.zeros((1, 3, 256, 256), np.float32)}
+        return {"picture": np.zeros((1, 256, 256, 3), np.uint8)}
 
 
 def test_a_thumbnail_reaches_the_graph_at_its_size_and_its_absence_too(tmp_path: Path) -> None:

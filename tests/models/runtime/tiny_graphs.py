@@ -1,6 +1,6 @@
 """Graphs of a few nodes with the names of the real ones: what a backend passes on shows in the picture.
 
-picture = clip(conv(feat_picture) / 2 + feat_mask * 0 + mean(driving_points) / 4 + mean(codes) / 8 + voice_present / 8)
+picture = 255 * clip(conv(feat_picture) / 2 + feat_mask * 0 + mean(driving_points) / 4 + mean(codes) / 8 + voice_present / 8)
 """
 
 from pathlib import Path
@@ -38,13 +38,13 @@ def _encode() -> onnx.GraphProto:
     nodes = [
         helper.make_node("Identity", ["image"], ["feat_picture"]),
         helper.make_node("ReduceMean", ["mask"], ["feat_mask"], axes=[2, 3], keepdims=1),
-        helper.make_node("ReduceMean", ["image"], ["identity"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["image"], ["feat_modulation"], axes=[2, 3], keepdims=0),
     ]
     inputs = [_value("image", PICTURE), _value("mask", (1, 1, 32, 32))]
     outputs = [
         _value("feat_picture", PICTURE),
         _value("feat_mask", (1, 1, 1, 1)),
-        _value("identity", (1, 3)),
+        _value("feat_modulation", (1, 3)),
     ]
     return helper.make_graph(nodes, "encode", inputs, outputs)
 
@@ -60,6 +60,7 @@ def _render(extra_input: str) -> onnx.GraphProto:
         "none": np.float32(0),
         "low": np.float32(0),
         "high": np.float32(1),
+        "white": np.float32(255),
     }
     nodes = [
         helper.make_node("Conv", ["feat_picture", "kernel"], ["moved"], pads=[1, 1, 1, 1]),
@@ -68,13 +69,27 @@ def _render(extra_input: str) -> onnx.GraphProto:
         *_add_mean("codes", [0, 1], "eighth", 1),
         *_add_mean("voice_present", [0, 1], "eighth", 2),
         *_add_mean("feat_mask", [0, 1, 2, 3], "none", 3),
-        helper.make_node("Clip", ["sum4", "low", "high"], ["picture"]),
+        helper.make_node("Clip", ["sum4", "low", "high"], ["bounded"]),
+        helper.make_node("Mul", ["bounded", "white"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "half"], ["rounded"]),
+        helper.make_node("Transpose", ["rounded"], ["planes_last"], perm=[0, 2, 3, 1]),
+        helper.make_node("Cast", ["planes_last"], ["picture"], to=TensorProto.UINT8),
     ]
-    inputs = [_value("feat_picture", PICTURE), _value("feat_mask", (1, 1, 1, 1)), _value("identity", (1, 3))]
+    inputs = [
+        _value("feat_picture", PICTURE),
+        _value("feat_mask", (1, 1, 1, 1)),
+        _value("feat_modulation", (1, 3)),
+    ]
     inputs += [_value(name, shape) for name, shape in SHAPES.items()]
     inputs += [_value(extra_input, (1, 1))] if extra_input else []
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
-    return helper.make_graph(nodes, "render", inputs, [_value("picture", PICTURE)], tensors)
+    return helper.make_graph(
+        nodes,
+        "render",
+        inputs,
+        [helper.make_tensor_value_info("picture", TensorProto.UINT8, (1, 256, 256, 3))],
+        tensors,
+    )
 
 
 def _add_mean(name: str, axes: list[int], factor: str, place: int) -> list[onnx.NodeProto]:
