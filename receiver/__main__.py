@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,15 +28,17 @@ from receiver.operations import health_port
 from receiver.provenance_command import make_key, verify
 from receiver.provenance_setup import signer_of
 from receiver.render_worker import RenderWorker
-from receiver.seat import Seat, join_of
 from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
 from receiver.voice_features import VoiceFeatures
 from receiver.watermark.command import main as watermark_detect
 from shared.errors import UserError
+from shared.join_token import join_from_settings
+from shared.signaling_messages import Join
 from shared.transport.base import Transport
 from shared.transport.fingerprints import fingerprints_of
+from shared.transport.seat import Seat
 
 EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
 TOOLS: Final = {"watermark-detect": watermark_detect, "provenance-verify": verify, "provenance-key": make_key}
@@ -151,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(config: ReceiverConfig) -> int:
     """Everything that can be refused is opened before anybody is called."""
-    join_of(config)
+    _join_of(config)()
     backend = await asyncio.to_thread(open_fitting, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
     sinks = open_sinks(config.sink, signer_of(config, backend.model))
@@ -166,7 +169,7 @@ async def _run(config: ReceiverConfig) -> int:
 async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) -> int:
     model = bundle_digest([ANALYSER])[:16]
     stats = CallStats(joined_us=monotonic_us())
-    seat = Seat(config)
+    seat = Seat(config.signaling, _join_of(config))
     connections: list[Transport] = []
 
     async def connected(transport: Transport, part: SinkSet, left_s: float | None) -> ReceiverSession:
@@ -204,6 +207,11 @@ async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) ->
             content = report(stats, _shown(config), described, connections[-1], call.session.decoder.stats)
             write_report(Path(config.stats), content)
     return _exit_status(end)
+
+
+def _join_of(config: ReceiverConfig) -> Callable[[], Join]:
+    """The way into the room that the settings name, read when it is called. That raises UserError."""
+    return partial(join_from_settings, config.signaling, config.token_file, config.token_env)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

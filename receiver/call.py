@@ -9,21 +9,16 @@ connection's; a peer that said goodbye, or that does not speak the protocol, is 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Final
 
 from receiver.call_end import CallEnd, EndReason
 from receiver.clock import monotonic_us
 from receiver.session import ReceiverSession
 from receiver.sinks.connection import CallTime, ConnectionSinks
 from receiver.sinks.open import SinkSet
-from shared.errors import RemoteError, UserError
 from shared.transport.base import Transport
+from shared.transport.rejoin import Meet, meet_again
 
 _LOG = logging.getLogger("facewire.receiver")
-RETRY_S: Final = 1.0
-"""Pause between attempts to meet the peer again: the service allows 20 messages a second."""
-Meet = Callable[[], Awaitable[Transport]]
 MakeSession = Callable[[Transport, SinkSet, float | None], Awaitable[ReceiverSession]]
 
 
@@ -89,20 +84,10 @@ class ReceiverCall:
         self.waits = wait_s > 0
         if self.waits:
             _LOG.warning("the other end is gone; waiting up to %g s for it to come back", wait_s)
-        found: Transport | None = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                while found is None and not self._stop.is_set():
-                    found = await self._unless_stopped(self._attempt())
-        self.waits = False
-        return found
-
-    async def _attempt(self) -> Transport | None:
         try:
-            return await self._meet()
-        except (UserError, RemoteError):  # not there yet, or the seat of the lost connection is not free yet
-            await asyncio.sleep(RETRY_S)
-            return None
+            return await self._unless_stopped(meet_again(self._meet, wait_s))
+        finally:
+            self.waits = False
 
     async def _unless_stopped(self, meeting: Awaitable[Transport | None]) -> Transport | None:
         """What `meeting` gives, None when `stop` comes first."""

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from models.weights import bundle_digest, use_weights
@@ -28,10 +29,8 @@ from sender.sources.open import open_source
 from sender.stats import write_report
 from shared.errors import UserError
 from shared.join_token import join_from_settings
-from shared.limits import PEER_SILENCE_MS
 from shared.transport.fingerprints import fingerprints_of
-from shared.transport.signaling_client import connect_call
-from shared.transport.webrtc import WebRtcConfig
+from shared.transport.seat import Seat
 
 EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
 _EXAMPLES = """\
@@ -132,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seconds", type=float, metavar="S", help="end the call after this long")
     add(
+        "--rejoin-seconds",
+        type=float,
+        metavar="S",
+        help=f"wait this long for a peer that was lost, 0: not at all (default: {default.rejoin_seconds:g})",
+    )
+    add(
         "--stats",
         metavar="FILE.json",
         help="write what happened, also after Ctrl-C or when the other end is lost",
@@ -154,14 +159,16 @@ def make_pipeline() -> FacePipeline:
 
 
 async def _call(config: SenderConfig) -> int:
-    join = join_from_settings(config.signaling, config.token_file, config.token_env)
+    join = partial(join_from_settings, config.signaling, config.token_file, config.token_env)
+    join()  # a mistake in it is said before anything is opened
+    seat = Seat(config.signaling, join)
     source = open_source(config.source, config.loop, config.microphone or None)
     try:
         pipeline = await asyncio.to_thread(make_pipeline)
-        connection = WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000)
-        transport = await connect_call(config.signaling, join, connection)
+        transport = await seat.meet()
     except BaseException:
         await source.close()
+        await seat.leave()
         raise
     try:
         model = bundle_digest([ANALYSER])[:16]
@@ -172,17 +179,20 @@ async def _call(config: SenderConfig) -> int:
             pipeline,
             model,
             on_report=_print_report,
-            fingerprints=fingerprints_of(transport),
+            fingerprints_of=fingerprints_of,
             on_authenticated=_print_digits,
+            meet=seat.meet,
         )
     except BaseException:
         await transport.close()
         await source.close()
+        await seat.leave()
         raise
     _stop_on_signals(session)
     try:
         end = await session.run()
     finally:
+        await seat.leave()
         _warn(source)
         if config.stats:
             write_report(Path(config.stats), session.report())

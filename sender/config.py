@@ -20,6 +20,7 @@ from shared.limits import (
     KEYFRAME_SENDER_MAX_BYTES,
     OPUS_BITRATE_MAX_BPS,
     OPUS_BITRATE_MIN_BPS,
+    REJOIN_MAX_S,
 )
 from shared.opus import FRAME_DURATIONS_MS
 
@@ -41,7 +42,7 @@ class SenderConfig:
     is. rung: "auto", or the one to stay on. max_kbps: on the wire; None: 20, or what the chosen rung, voice_kbps and
     bundle_ms take.
     bundle_ms: None follows the network. voice_frame_ms: None follows the bundles. weights: a folder of one's own.
-    seconds: end after this long.
+    seconds: end after this long. rejoin_seconds: how long a peer that was lost is waited for; 0: not at all.
     """
 
     source: str = "pattern"
@@ -61,6 +62,7 @@ class SenderConfig:
     stats: str = ""
     record_crop: str = ""
     seconds: float | None = None
+    rejoin_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges."""
@@ -77,6 +79,7 @@ class SenderConfig:
         _check_range("keyframe_kbps", self.keyframe_kbps, 1, 10_000)
         if self.seconds is not None:
             _check_range("seconds", self.seconds, 0.1, 86_400 * 7)
+        _check_range("rejoin_seconds", self.rejoin_seconds, 0, REJOIN_MAX_S)
         if self.voice_frame_ms is not None and self.voice_frame_ms not in FRAME_DURATIONS_MS:
             raise UserError(
                 f"voice_frame_ms = {self.voice_frame_ms} is not possible: choose one of {FRAME_DURATIONS_MS}."

@@ -88,6 +88,11 @@ class KeyframePolicy:
         self._last_ms, self._since_ms = media_ms, None
         return KeyframeKind.FULL
 
+    def begin_again(self) -> None:
+        """As before the first face: nothing was sent to the one who receives now."""
+        self.begins_anew = self._begun = False
+        self._last_ms = self._since_ms = None
+
     def _is_due(self, media_ms: int, since_ms: int, landmarks: NDArray[np.float32]) -> bool:
         if self._last_ms is not None and media_ms - self._last_ms < INTERVAL_MS:
             return False

@@ -183,6 +183,11 @@ class FacePipeline:
             self._self_view.add(keyframe)
         return keyframe, Reference(keyframe_id, view.crop, code, provisional=first)
 
+    def begin_again(self) -> None:
+        """The receiver is another one, or has forgotten everything: the next face gives a first keyframe again."""
+        self._policy.begin_again()
+        self._choice, self._last_motion = ReferenceChoice(), None
+
     def _looks_wrong(self, media_ms: int) -> bool:
         for judgement in self._self_view.judgements() if self._self_view else ():
             self._value.judged(*judgement)

@@ -6,8 +6,7 @@ machine's monotonic clock in microseconds, so that both ends on one machine can 
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,34 @@ from shared.core.encoder import EncoderStats
 from shared.core.ladder import Plan
 from shared.errors import UserError
 from shared.transport.base import WireSecond, WireSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went over the wire: of one connection, or of several of one call one after another.
+
+    history: seconds count from begun_us, the clock when the first connection began (0: there was none yet).
+    """
+
+    wire: WireSnapshot = field(default_factory=WireSnapshot)
+    history: tuple[WireSecond, ...] = ()
+    payload: EncoderStats = field(default_factory=EncoderStats)
+    begun_us: int = 0
+
+    def then(self, later: "Traffic") -> "Traffic":
+        """Both together; the time between them counts."""
+        if not self.begun_us:
+            return later
+        pause_s = (later.begun_us - self.begun_us) // 1_000_000
+        shifted = (replace(second, second=second.second + pause_s) for second in later.history)
+        return Traffic(
+            self.wire.then(later.wire), (*self.history, *shifted), _sum(self.payload, later.payload), self.begun_us
+        )  # fmt: skip
+
+
+def _sum(one: EncoderStats, other: EncoderStats) -> EncoderStats:
+    return EncoderStats(*(a + b for a, b in zip(astuple(one), astuple(other), strict=True)))
+
 
 PICTURES_KEPT = 90_000
 """One hour at 25 fps; after that only counters grow."""
@@ -58,14 +85,9 @@ class CallStats:
         if len(self.plans) < PLANS_KEPT:
             self.plans.append({"media_ms": media_ms, **asdict(plan), "wire_kbps": round(plan.wire_kbps(), 1)})
 
-    def report(
-        self,
-        config: SenderConfig,
-        wire: WireSnapshot,
-        history: Sequence[WireSecond],
-        payload: EncoderStats,
-    ) -> dict[str, Any]:
+    def report(self, config: SenderConfig, traffic: Traffic) -> dict[str, Any]:
         """Everything as plain values for JSON; the token's whereabouts are left out."""
+        wire = traffic.wire
         seconds = 0.0 if wire.open_us is None else (wire.taken_us - wire.open_us) / 1_000_000
         settings = {name: value for name, value in asdict(config).items() if not name.startswith("token")}
         return {
@@ -73,8 +95,8 @@ class CallStats:
             "config": settings,
             "started_us": self.started_us,
             "wire": asdict(wire) | {"seconds": seconds},
-            "wire_history": [asdict(second) for second in history],
-            "payload": asdict(payload),
+            "wire_history": [asdict(second) for second in traffic.history],
+            "payload": asdict(traffic.payload),
             "counts": dict(self.counts),
             "keyframes": self.keyframes,
             "plans": self.plans,

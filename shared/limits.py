@@ -195,7 +195,7 @@ VOICE_HISTORY_MS: Final = 1_200
 PEER_SILENCE_MS: Final = 10_000
 """A peer that sends nothing for this long is gone (aiortc alone notices only after 30 s)."""
 REJOIN_MAX_S: Final = 3600.0
-"""Longest time that a receiver may be told to wait for a lost peer to come back."""
+"""Longest time that an end may be told to wait for a lost peer to come back."""
 PEER_PROBE_MS: Final = 3_000
 """A quiet peer (no face, no voice) is sent a harmless message this often, so that its transport shows that it is alive."""
 PLAYOUT_DRAIN_MS: Final = 1_500

@@ -100,6 +100,19 @@ class WireSnapshot:
         """Everything, set-up included."""
         return self.forward_bytes + self.reverse_bytes + self.setup_bytes
 
+    def then(self, later: "WireSnapshot") -> "WireSnapshot":
+        """This and a later connection's together, from the first one's set-up to the moment of the later snapshot."""
+        return WireSnapshot(
+            self.forward_bytes + later.forward_bytes,
+            self.forward_packets + later.forward_packets,
+            self.reverse_bytes + later.reverse_bytes,
+            self.reverse_packets + later.reverse_packets,
+            self.setup_bytes + later.setup_bytes,
+            self.setup_packets + later.setup_packets,
+            later.open_us if self.open_us is None else self.open_us,
+            later.taken_us,
+        )
+
     def keeps_within(self, kbps: float, more_bytes: int) -> bool:
         """Whether the mean forward rate since set-up is at most kbps even when more_bytes go out now."""
         elapsed_us = 0 if self.open_us is None else self.taken_us - self.open_us

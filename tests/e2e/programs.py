@@ -34,9 +34,10 @@ class Service:
         path.chmod(0o600)
         return path
 
-    def sender(self, token: Path, *more: str) -> Child:
-        """A sender that plays the sample over and over."""
+    def sender(self, token: Path, *more: str, rejoin_seconds: float = 0) -> Child:
+        """A sender that plays the sample over and over; rejoin_seconds: how long it waits for a peer that is lost."""
         arguments = ["sender", "--source", str(SAMPLE), "--loop", "--signaling", self.url]
+        arguments += ["--rejoin-seconds", str(rejoin_seconds)]
         return self.children.start("sender", [*arguments, "--token-file", str(token), *more])
 
     def receiver(self, token: Path, *more: str, reports: list[Report] | None = None) -> Child:
@@ -71,11 +72,11 @@ def serving(folder: Path) -> Iterator[Service]:
         yield Service(f"ws://{HOST}:{port}/ws", secret, children, folder)
 
 
-def start_call(service: Service, room: str) -> Running:
+def start_call(service: Service, room: str, rejoin_seconds: float = 0) -> Running:
     """A call in which faces are shown already, recorded to an mp4."""
     film, reports = service.folder / f"{room}.mp4", list[Report]()
     receiver = service.receiver(service.token(room, Role.RECEIVER), "--sink", f"mp4:{film}", reports=reports)
-    sender = service.sender(service.token(room, Role.SENDER))
+    sender = service.sender(service.token(room, Role.SENDER), rejoin_seconds=rejoin_seconds)
     seen = wait_until(lambda: sum(r["state"] in ("fresh", "interpolated") for r in reports) >= 3, START_S)
     assert seen, f"no call: {sender.last_words} / {receiver.last_words}"
     return Running(sender, receiver, film, reports)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.demo.processes import Child
+from experiments.demo.processes import Child, Report, wait_until
 from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Role
-from tests.e2e.programs import Service, serving, start_call
+from tests.e2e.programs import START_S, Service, serving, start_call
 from tests.receiver.sinks.media import pictures_of, voice_of
 from tests.sender.media_files import write_sound
 
@@ -65,6 +65,19 @@ def test_killed_programs_leave_a_playable_film_and_are_missed_by_the_other_end(s
         assert survivor.wait(NOTICED_S), "it never noticed"
         assert survivor.status == 1 and "the other end is gone" in survivor.last_words
     assert_plays(widowed.film)
+
+
+def test_a_receiver_that_starts_again_finds_its_sender_waiting(service: Service) -> None:
+    call = start_call(service, "again", rejoin_seconds=30)
+    send_signal(call.receiver, signal.SIGKILL)
+    assert call.receiver.wait(5)
+    reports: list[Report] = []
+    again = service.receiver(service.token("again", Role.RECEIVER), reports=reports)
+    assert wait_until(lambda: any(r["state"] in ("fresh", "interpolated") for r in reports), START_S), (
+        f"no second call: {call.sender.last_words} / {again.last_words}"
+    )
+    send_signal(call.sender, signal.SIGINT)
+    assert call.sender.wait(15) and call.sender.status == 0 and again.wait(15) and again.status == 0
 
 
 def test_a_wrong_and_an_expired_token_are_refused_in_one_line(service: Service) -> None:

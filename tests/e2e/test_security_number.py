@@ -29,7 +29,7 @@ async def test_both_ends_of_a_call_show_the_same_number_once(networks: Networks)
             a,
             networks.pipeline(),
             MODEL,
-            fingerprints=fingerprints_of(a),
+            fingerprints_of=fingerprints_of,
             on_authenticated=ours.append,
         )
         receiver = ReceiverSession(

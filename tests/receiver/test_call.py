@@ -91,7 +91,7 @@ def _middle(room: Room) -> int:
 async def test_a_peer_that_stays_away_ends_the_call_after_the_time_it_is_waited_for(
     room_of: Callable[..., Room], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.call.RETRY_S", 0.05)
+    monkeypatch.setattr("shared.transport.rejoin.RETRY_S", 0.05)
     for rejoin_seconds in (0.0, 0.4):
         room = room_of([300, None, None], rejoin_seconds)
         loop = asyncio.get_running_loop()

@@ -236,7 +236,7 @@ async def test_a_source_that_breaks_ends_the_call_and_closes_everything() -> Non
 
 
 async def test_a_silent_peer_is_asked_for_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sender.session.PEER_PROBE_MS", 400)  # the peer acknowledges every 100 ms
+    monkeypatch.setattr("sender.connection.PEER_PROBE_MS", 400)  # the peer acknowledges every 100 ms
     async with call(empty_room, 2000) as made:
         running = asyncio.ensure_future(made.session.run())
         await asyncio.sleep(0.9)

@@ -1,11 +1,11 @@
 """The way to the peer: a seat in its room, kept over lost calls, taken anew when the service let it go.
 
-Must not import codecs. Invariant: a token is read at the moment it is used, so that a fresh one in the same place serves to
-come back.
+Must not import codecs or an end. Invariant: a token is read at the moment it is used, so that a fresh one in the same place
+serves to come back.
 """
 
-from receiver.config import ReceiverConfig
-from shared.join_token import join_from_settings
+from collections.abc import Callable
+
 from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Join
 from shared.transport.base import Transport
@@ -13,16 +13,12 @@ from shared.transport.signaling_client import Meeting, enter_room
 from shared.transport.webrtc import WebRtcConfig
 
 
-def join_of(config: ReceiverConfig) -> Join:
-    """The way into the room that the settings name. Raises UserError."""
-    return join_from_settings(config.signaling, config.token_file, config.token_env)
-
-
 class Seat:
     """`meet` as often as a peer is lost; `leave` at the end."""
 
-    def __init__(self, config: ReceiverConfig) -> None:
-        self._config = config
+    def __init__(self, url: str, join: Callable[[], Join]) -> None:
+        """url: of the signaling service. join: the way into the room; may raise UserError."""
+        self._url, self._join = url, join
         self._meeting: Meeting | None = None
 
     async def meet(self) -> Transport:
@@ -30,7 +26,7 @@ class Seat:
         if self._meeting is not None and self._meeting.lost:
             await self.leave()
         if self._meeting is None:
-            self._meeting = await enter_room(self._config.signaling, join_of(self._config))
+            self._meeting = await enter_room(self._url, self._join())
         return await self._meeting.call(WebRtcConfig(idle_timeout_s=PEER_SILENCE_MS / 1000))
 
     async def leave(self) -> None:
