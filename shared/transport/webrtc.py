@@ -43,6 +43,7 @@ from shared.transport.queues import ReceiveQueue, RtOutbox
 from shared.transport.sack import DelayedSack
 from shared.transport.sctp_guard import SctpGuard
 from shared.transport.sdp import check_remote_sdp
+from shared.transport.small_packets import prefer_small_packets
 from shared.transport.udp_counter import counting
 
 CHANNEL_IDS: Final = {Channel.RT: 0, Channel.CTL: 1}
@@ -88,6 +89,7 @@ class WebRtcTransport:
         self._teardown: asyncio.Task[None] | None = None
         self._checking_life = False
         self._pc = RTCPeerConnection(_aiortc_configuration(self._config))
+        prefer_small_packets(self._pc)
         self._channels = self._create_channels()
         self._sctp: RTCSctpTransport = self._require_sctp()
         self._guard = SctpGuard(

@@ -57,8 +57,8 @@ def test_the_same_clip_and_rate_give_the_same_rival(clip: list[Picture]) -> None
 
 
 def test_a_rival_pays_for_the_voice_and_for_every_packet() -> None:
-    # 12.5 packets of 93 bytes a second are 9.3 kbit/s.
-    assert rival_payload_kbps(20.0, 6.0, 12.5) == pytest.approx(4.7)
+    # 12.5 packets of 85 bytes a second are 8.5 kbit/s.
+    assert rival_payload_kbps(20.0, 6.0, 12.5) == pytest.approx(5.5)
     assert rival_payload_kbps(10.0, 6.0, 12.5) == 0
 
 

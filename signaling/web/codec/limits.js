@@ -13,7 +13,7 @@ export const ACK_DELAY_GROWTH_MS = 40;
 export const ACK_HISTORY_BITS = 32;
 
 /** Distance of our own acknowledgements while nothing is missing; each takes along the SCTP acknowledgement that waits. */
-export const ACK_INTERVAL_MS = 450;
+export const ACK_INTERVAL_MS = 470;
 
 /** Acks that cannot wait (keyframe complete, parts missing, bases lost) keep this distance. */
 export const ACK_URGENT_INTERVAL_MS = 100;

@@ -11,7 +11,7 @@ import { clamp } from "./integers.js";
 /** @import { SymbolPlan } from "./tables.js" */
 
 /** How far past the border of its step, in steps, a number may go before its symbol leaves the previous one. */
-const HYSTERESIS = 0.2;
+const HYSTERESIS = 0.3;
 
 /**
  * Symbols of as many values: floor(value / step + 0.5), clamped to the plan's range.

@@ -83,14 +83,14 @@ def captured_bytes(capture: socket.socket, port: int) -> int:
             total_bytes += struct.unpack_from("!H", packet, 2)[0]
 
 
-async def test_a_message_of_120_bytes_costs_213_on_the_wire() -> None:
+async def test_a_message_of_120_bytes_costs_205_on_the_wire() -> None:
     async with webrtc_pair(WebRtcConfig(delayed_sack=False)) as (a, b), collected(b):
         before = a.counter.snapshot()
         for _ in range(10):
             await a.send(rt(bytes(120)))
             await asyncio.sleep(0.01)
         after = a.counter.snapshot()
-    assert after.forward_bytes - before.forward_bytes == 10 * 213
+    assert after.forward_bytes - before.forward_bytes == 10 * 205
 
 
 async def test_set_up_is_counted_apart() -> None:
