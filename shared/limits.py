@@ -354,8 +354,8 @@ VIDEO_QUEUE_UNITS: Final = 8
 """Pictures that wait in the encoder; beyond that the oldest is dropped, and the next one must stand alone."""
 
 PACKET_WIRE_BYTES: Final = 93
-"""What a message costs on the wire besides itself, at most (measured): IPv4 and UDP 28, SCTP 28, DTLS 37, or 29 with the cipher that
-two of our ends agree on (shared.transport.small_packets)."""
+"""What a message costs on the wire besides itself, at most (measured): IPv4 and UDP 28, SCTP 28, DTLS 37, or 29 with the cipher
+that two of our ends agree on (shared.transport.small_packets)."""
 
 # --- acknowledgements for the rate control -------------------------------------------------------------------------------
 ARRIVAL_TICK_US: Final = 4000

@@ -38,6 +38,7 @@ from shared.limits import (
 )
 from shared.signaling_messages import IceServer
 from shared.transport.base import TransportClosed, TransportState, TransportStats, WireCounter
+from shared.transport.forward_tsn import PacedForwardTsn
 from shared.transport.loopback import use_loopback_when_alone
 from shared.transport.queues import ReceiveQueue, RtOutbox
 from shared.transport.sack import DelayedSack
@@ -98,6 +99,7 @@ class WebRtcTransport:
         # RTO.Initial of RFC 9260 section 16; aiortc still has the 3 s of RFC 4960, which is what one lost INIT or early
         # message then costs. Remove when aiortc follows.
         self._sctp._rto = _RTO_INITIAL_S
+        PacedForwardTsn(self._sctp)
         self._sack = DelayedSack(self._sctp) if self._config.delayed_sack else None
         use_loopback_when_alone(self._sctp.transport.transport._connection)
         self._pc.on("connectionstatechange", self._on_connection_state)
