@@ -3,11 +3,11 @@
 Must not import anything of this project. Invariant: an Advanced.Peer.Ack.Point that was not told yet is told at once; the same
 one again only after a round trip without an answer.
 
-Workaround. Cause: aiortc (1.16) sends a FORWARD TSN for every SACK that does not know the newest point yet, and every FORWARD TSN
-is answered by a SACK. On a link with a queue the answers on their way are all outdated, each brings forth another FORWARD TSN, and
-the loop lives on its own: measured on a link that fell from 100 to 15 kbit/s, 20 kbit/s each way for eight seconds, of 11 that
-the call had left. RFC 3758 section 3.5 (A5) repeats it when the timer T3 ends, which still happens. Cost: one method of one
-`RTCSctpTransport` instance is replaced (private API). Remove it when aiortc paces them.
+Workaround. Cause: aiortc (1.16) sends a FORWARD TSN for every SACK that does not know the newest point yet, and every FORWARD
+TSN is answered by a SACK. On a link with a queue the answers on their way are all outdated, each brings forth another FORWARD
+TSN, and the loop lives on by itself: 20 kbit/s each way for eight seconds, measured on a link that fell from 100 to 15 kbit/s.
+RFC 3758 section 3.5 (A5) repeats it when the timer T3 ends, which still happens. Cost: one method of one `RTCSctpTransport`
+instance is replaced (private API). Remove it when aiortc paces them.
 """
 
 import asyncio
