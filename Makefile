@@ -17,7 +17,7 @@ IN_VENV := $(VENV)/bin/python
 LOCKED := pyproject.toml constraints.txt
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help venv demo bench-network test test-web web test-browser check format lock clean
+.PHONY: help venv demo bench-network test fuzz test-web web test-browser check format lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench-network: $(VENV)/.demo ## real calls through bad networks: CLIPS=dir, LINK
 
 test: $(VENV)/.test ## run the tests, those marked slow left out
 	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.test ## damaged messages for MINUTES=n (default 60) into everything that a stranger's bytes reach; what breaks it: out/fuzz
+	@$(IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),60) --out out/fuzz
 
 # `make test` runs the same tests where there is node, those of the networks only after `make web`.
 test-web: $(VENV)/.test web ## check the types of the page's modules and run their tests: needs node 20 and npm

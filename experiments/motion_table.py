@@ -19,7 +19,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from rich.progress import track
 
 from experiments.motion_table_clips import ClipMotion, distance_px, motion_of_cached, motion_of_clip
 from experiments.motion_table_coding import Setting, code_clip, tables_for
+from experiments.motion_table_rows import TableRow, markdown
 from experiments.network.plan import speaking_clips
 from models.training.dataset import CachedClip, open_cache
 from sender.motion_encoder import MotionEncoder
@@ -42,26 +43,6 @@ STEPS: Final = (0.7, 1.0, 1.4, 2.0)
 STRIDES: Final = (1, 2)
 FULL_FPS: Final = 25.0
 EXIT_USER: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One setting over all clips, each counted by its length.
-
-    error_px: distance of the 468 points of the driven mesh to the mesh that the unquantised code (16 components, 25 fps)
-    drives. tracked_px: to the tracked mesh. tracked_growth: tracked_px over that of the unquantised code. coder_ms: time to
-    code and decode one frame in Python on this machine.
-    """
-
-    components: int
-    step: float
-    fps: float
-    motion_kbps: float
-    bits_per_frame: float
-    error_px: float
-    tracked_px: float
-    tracked_growth: float
-    coder_ms: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,34 +121,6 @@ def content_of(rows: Sequence[TableRow], clips: Sequence[ClipMotion]) -> dict[st
         "unquantised_tracked_px": round(unquantised_px(clips), 4),
         "rows": [asdict(row) for row in rows],
     }
-
-
-def markdown(rows: Sequence[TableRow]) -> str:
-    """The table as README files want it."""
-    head = (
-        "components",
-        "steps",
-        "fps",
-        "kbit/s",
-        "bits a frame",
-        "px to the unquantised",
-        "px to the tracked",
-        "growth",
-    )
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = (
-            f"{row.components}",
-            f"x{row.step:g}",
-            f"{row.fps:g}",
-            f"{row.motion_kbps:.2f}",
-            f"{row.bits_per_frame:.1f}",
-            f"{row.error_px:.3f}",
-            f"{row.tracked_px:.3f}",
-            f"{row.tracked_growth:.3f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

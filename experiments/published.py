@@ -17,14 +17,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from experiments import published_network
 from models.evaluation.table import means, table
 from models.training import ablation_table
 from shared.errors import UserError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("README.md", "docs/MODELS.md", "docs/MODEL_CARD.md")
+PAGES: Final = ("README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md")
 CALLS: Final = "experiments/results/calls.json"
 SAMPLE_CALL: Final = "experiments/results/sample_call.json"
+NETWORK: Final = "experiments/results/network.json"
+MOTION: Final = "experiments/results/motion_table.json"
 EVALUATIONS: Final = "models/evaluation/results"
 _BLOCK: Final = re.compile(r"(<!-- made from: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -215,10 +218,30 @@ def ablation() -> str:
     return f"{ablation_table.table(result['rows'])}\n\n{_source(path, result)}"
 
 
+def network_marks() -> str:
+    """What calls over impaired links have to reach, and whether they do."""
+    result = _read(NETWORK)
+    return f"{published_network.marks_table(result)}\n\n{_source(NETWORK, result)}"
+
+
+def network_links() -> str:
+    """Means of the calls over each link."""
+    result = _read(NETWORK)
+    return f"{published_network.links_table(result)}\n\n{_source(NETWORK, result)}"
+
+
+def motion() -> str:
+    """What the motion bitstream costs and how exact it is."""
+    result = _read(MOTION)
+    return f"{published_network.motion_table(result)}\n\n{_source(MOTION, result)}"
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     made_by.__name__: made_by
-    for made_by in (calls, sample_call, pictures, sizes, rungs, int8, bench, ablation)
-}
+    for made_by in (
+        calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, network_marks, network_links, motion,
+    )
+}  # fmt: skip
 
 
 def _read(path: str) -> dict[str, Any]:
