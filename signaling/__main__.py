@@ -87,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="after SIGTERM wait this long for those in rooms; a second SIGTERM ends at once (default: %(default)g)",
     )
+    serve.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="PEM chain: serve HTTPS and WSS; SIGHUP reads it again (default: plain HTTP, for loopback or behind a proxy)",
+    )
+    serve.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, PEM without a password")
     serve.add_argument("--print-config", action="store_true", help="print the settings and end")
     _add_secret(serve)
 
@@ -141,6 +148,8 @@ def _serve(options: argparse.Namespace) -> int:
         metrics_host=options.metrics_host,
         metrics_port=options.metrics_port,
         drain_s=options.drain_seconds,
+        tls_certificate=options.tls_certificate,
+        tls_key=options.tls_key,
     )
     if options.print_config:
         print(config.as_json())

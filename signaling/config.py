@@ -34,6 +34,9 @@ class ServeConfig:
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
     """Port of `/metrics`; 0: none."""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    """Places of the certificate's chain and its key; empty: plain HTTP, for loopback or behind a proxy."""
     drain_s: float = 0.0
     """How long a process asked to end (SIGTERM) waits for those in its rooms."""
 
@@ -57,6 +60,8 @@ def checked_config(
     metrics_host: str = "127.0.0.1",
     metrics_port: int = 0,
     drain_s: float = 0.0,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
 ) -> ServeConfig:
     """The settings after every check that needs no secret; raises `UserError`."""
     if not 0 <= port <= 65535:
@@ -68,6 +73,8 @@ def checked_config(
     if not 0 <= drain_s <= limits.SIGNALING_DRAIN_MAX_S:
         most = limits.SIGNALING_DRAIN_MAX_S
         raise UserError(f"Draining for {drain_s:g} s is not possible. Give --drain-seconds 0 to {most}.")
+    if (tls_certificate is None) != (tls_key is None):
+        raise UserError("TLS needs both --tls-certificate and --tls-key. Give the other one as well.")
     urls = checked_ice_urls(ice_urls)
     if any(url.startswith("turn") for url in urls) and turn_secret_file is None:
         raise UserError(
@@ -79,7 +86,8 @@ def checked_config(
         secret_source=secret_source,
         turn_secret_file=str(turn_secret_file or ""),
         ice_urls=urls,
-        allowed_origins=own_origins(host, port) + tuple(checked_origin(text) for text in origins),
+        allowed_origins=own_origins(host, port, tls_certificate is not None)
+        + tuple(checked_origin(text) for text in origins),
         proxies=tuple(proxies),
         open_rooms=open_rooms,
         redis_url=_checked_redis(redis_url),
@@ -87,6 +95,8 @@ def checked_config(
         metrics_host=metrics_host,
         metrics_port=metrics_port,
         drain_s=drain_s,
+        tls_certificate=str(tls_certificate or ""),
+        tls_key=str(tls_key or ""),
     )
 
 

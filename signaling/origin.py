@@ -27,11 +27,12 @@ def checked_origin(text: str) -> str:
     return f"{parts.scheme}://{host}{suffix}"
 
 
-def own_origins(host: str, port: int) -> tuple[str, ...]:
+def own_origins(host: str, port: int, secure: bool = False) -> tuple[str, ...]:
     """Origins of the page that a service on a loopback address serves itself; none for other addresses."""
     if host not in ("127.0.0.1", "::1", "localhost"):
         return ()
-    return tuple(checked_origin(f"http://{name}:{port}") for name in ("127.0.0.1", "localhost", "[::1]"))
+    scheme = "https" if secure else "http"
+    return tuple(checked_origin(f"{scheme}://{name}:{port}") for name in ("127.0.0.1", "localhost", "[::1]"))
 
 
 def origin_allowed(origin: str | None, allowed: Collection[str]) -> bool:

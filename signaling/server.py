@@ -7,6 +7,7 @@ the security headers, and nothing about a request is logged.
 import asyncio
 import logging
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from signaling.page import WEB_FOLDER, PageFolders, add_page
 from signaling.refusal import Refused
 from signaling.security_headers import add_security_headers
 from signaling.service import CLOSE_TIMEOUT_S, CONNECTION_LOST, HEARTBEAT_S, SignalingService
+from signaling.tls import Certificate, renew, server_context
 
 TICK_S: Final = 1.0
 """How often deadlines are looked at; they may be late by this much."""
@@ -65,10 +67,11 @@ async def run(config: ServeConfig, service: SignalingService) -> None:
     Raises UserError, and OSError for an address that cannot be listened on.
     """
     runners = [_runner(make_app(service))]
+    tls = _tls(config)
     end, drain = asyncio.Event(), asyncio.Event()
     on_signals(end, drain)
     try:
-        await _listen(runners[0], config.host, config.port, "listening")
+        await _listen(runners[0], config.host, config.port, "listening", tls)
         if config.metrics_port:
             from signaling.metrics import metrics_app  # its library is an extra
 
@@ -108,9 +111,21 @@ def _runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, shutdown_timeout=2 * CLOSE_TIMEOUT_S)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, event: str) -> None:
+def _tls(config: ServeConfig) -> ssl.SSLContext | None:
+    """What to listen with, read again on SIGHUP; None: plain HTTP. Raises UserError."""
+    if not config.tls_certificate:
+        return None
+    certificate = Certificate(Path(config.tls_certificate), Path(config.tls_key))
+    context = server_context(certificate)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew, context, certificate)
+    return context
+
+
+async def _listen(
+    runner: web.AppRunner, host: str, port: int, event: str, tls: ssl.SSLContext | None = None
+) -> None:
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, host, port, ssl_context=tls).start()
     _log.info(event, extra={"port": port})
 
 

@@ -219,6 +219,12 @@ async def _enter(url: str) -> _Room:
 
 
 def _unreachable(url: str, error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        # Before ValueError, which a wrong certificate is, too.
+        return (
+            f"{url} shows a certificate that this computer does not trust ({_why_untrusted(error)}). Check the address; for a "
+            "certificate of your own, name its authority's file in the environment variable SSL_CERT_FILE."
+        )
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return f"{url!r} is no address of a signaling service. Give one like wss://host/ws."
     if isinstance(error, aiohttp.WSServerHandshakeError):
@@ -226,6 +232,11 @@ def _unreachable(url: str, error: Exception) -> str:
             f"{url} refused the connection (HTTP {error.status}). Check the address; it usually ends in /ws."
         )
     return f"The signaling service at {url} cannot be reached. Is it running, and is the address right?"
+
+
+def _why_untrusted(error: Exception) -> str:
+    cause = error.__cause__
+    return getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "no TLS"
 
 
 async def _join(room: _Room, join: Join, times: MeetTimeouts) -> Joined:
