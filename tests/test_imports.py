@@ -39,7 +39,7 @@ RULES = (
     Rule(
         "shared/transport",
         ours=("shared",),
-        others=frozenset({"aiohttp", "aioice", "aiortc", "cryptography", "numpy"}),
+        others=frozenset({"OpenSSL", "aiohttp", "aioice", "aiortc", "cryptography", "numpy"}),
     ),
     Rule("shared/opus.py", ours=("shared",), others=frozenset({"numpy"})),
     Rule("shared/keyframe_image.py", ours=("shared",), others=frozenset({"numpy", "av"})),

@@ -48,6 +48,10 @@ class MeetTimeouts:
     open_s: float = TRANSPORT_OPEN_TIMEOUT_S
 
 
+class NoConnection(UserError):
+    """The other peer was met, but no connection to it came about: on a bad path the next attempt may succeed."""
+
+
 class _RoomLost(Exception):
     """The service closed the WebSocket."""
 
@@ -313,7 +317,7 @@ async def _open(room: _Room, transport: WebRtcTransport, times: MeetTimeouts) ->
     try:
         await transport.wait_open(times.open_s)
     except TransportClosed as error:
-        raise UserError(
+        raise NoConnection(
             f"The other peer was met, but no connection to it came about ({error}). "
             "Behind strict firewalls a TURN server is needed: see the signaling service's settings."
         ) from error
