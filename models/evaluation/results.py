@@ -93,6 +93,14 @@ def line(row: dict[str, Any]) -> str:
     """Return a row for a terminal."""
     if "error" in row:
         return f"{row['clip']}: {row['error']}"
-    parts = [f"{arm} {row[arm]['psnr_y_db']:.1f} dB vgg {row[arm]['vgg'] or 0:.3f} lm {row[arm]['landmark_px'] or 0:.2f}"
-             for arm in ARMS_SHOWN if arm in row]  # fmt: skip
-    return f"{row['clip']} | " + " | ".join(parts)
+    return f"{row['clip']} | " + " | ".join(_arm(arm, row[arm]) for arm in ARMS_SHOWN if arm in row)
+
+
+def _arm(name: str, scores: dict[str, Any]) -> str:
+    vgg, landmarks = (_or_dash(scores[key], digits) for key, digits in (("vgg", 3), ("landmark_px", 2)))
+    return f"{name} {scores['psnr_y_db']:.1f} dB vgg {vgg} lm {landmarks}"
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    """A measure may be missing: the vgg layers, or a face."""
+    return "-" if value is None else f"{value:.{digits}f}"

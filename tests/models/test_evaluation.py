@@ -187,3 +187,13 @@ def test_means_leave_out_what_could_not_be_measured() -> None:
     ]
     assert mean_of(rows) == {"rebuilt": {"vgg": 0.5, "psnr_y_db": 25.0}}
     assert mean_of([]) == {}
+
+
+def test_a_measure_that_is_missing_is_not_printed_as_nought() -> None:
+    from models.evaluation.results import line
+
+    scores = {"psnr_y_db": 24.65, "vgg": None, "landmark_px": 1.5}
+    assert line({"clip": "a", "rebuilt": scores}) == "a | rebuilt 24.6 dB vgg - lm 1.50"
+    assert line({"clip": "a", "rebuilt": scores | {"vgg": 0.5, "landmark_px": None}}).endswith(
+        "vgg 0.500 lm -"
+    )
