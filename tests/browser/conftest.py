@@ -82,9 +82,10 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens links, each in a browser profile of its own; what went wrong in a page fails the test at its end."""
     guests: list[Guest] = []
 
-    def open_link(link: str, browser: str = "chromium", **options: Any) -> Guest:
+    def open_link(link: str, browser: str = "chromium", before: str = "", **options: Any) -> Guest:
+        """before: a script that runs ahead of the page's own."""
         context = request.getfixturevalue(browser).new_context(**options)
-        context.add_init_script(LISTENING)
+        context.add_init_script(LISTENING + before)
         guest = Guest(context, context.new_page())
         guests.append(guest)
         guest.page.goto(link)

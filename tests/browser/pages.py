@@ -35,7 +35,7 @@ LISTENING = """
 })();
 """
 _PICTURE = """(holder) => {
-  const shown = document.querySelector(`#${holder} canvas`);
+  const shown = document.querySelector(`#${holder} canvas, #${holder} video`);
   const copy = document.createElement("canvas");
   copy.width = copy.height = 256;
   copy.getContext("2d").drawImage(shown, 0, 0, 256, 256);
@@ -65,6 +65,11 @@ class Guest:
     @property
     def alert(self) -> str:
         return str(self.page.inner_text("#alert"))
+
+    @property
+    def digits(self) -> str:
+        """The security number, empty while there is none."""
+        return str(self.page.inner_text("#digits"))
 
     def number(self, name: str) -> float:
         """A number of the meter, NaN while there is none."""

@@ -55,6 +55,11 @@ class Service:
         where = ("--signaling", f"ws://127.0.0.1:{self.port}/ws", "--token-file", str(token_file))
         return self.start(module, *arguments, *where)
 
+    def words(self, process: "subprocess.Popen[str]") -> str:
+        """What a program has printed so far."""
+        (log,) = self.folder.glob(f"*-{self.processes.index(process)}.log")
+        return log.read_text()
+
     def start(self, module: str, *arguments: str) -> "subprocess.Popen[str]":
         log = (self.folder / f"{module}-{len(self.processes)}.log").open("w")
         process = subprocess.Popen(

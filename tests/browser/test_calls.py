@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from shared.signaling_messages import Role
+from tests.browser.accessibility import complaints
 from tests.browser.conftest import Open
 from tests.browser.likeness import follows
 from tests.browser.media import source_pictures
@@ -20,6 +21,12 @@ LIKE_DB, MOVES_DB = 19.0, 0.3
 """What the shipped weights reach in any case: a face that is not this one is below 14 dB."""
 TASK_MAX_MS = 150
 """No task of the page's own thread may hold its buttons up; the aim is 50 ms on a machine that is not shared."""
+
+PLAYS = """() => {
+  const video = document.querySelector("#remote video");
+  const kinds = video?.srcObject.getTracks().map(({ kind, muted }) => `${kind} ${muted}`).sort().join();
+  return kinds === "audio false,video false" && video.videoWidth > 0 && video.currentTime > 0.5;
+}"""
 
 
 def test_the_face_of_a_python_sender_appears_moves_and_speaks(
@@ -53,6 +60,20 @@ def test_the_face_of_a_python_sender_appears_moves_and_speaks(
     guest.page.screenshot(path=os.environ.get("FACEWIRE_PAGE_PNG", tmp_path / "page.png"))
     sender.terminate()
     guest.says("hung up")
+
+
+def test_a_page_and_a_python_sender_show_the_same_security_number(service: Service, visit: Open) -> None:
+    guest = visit(service.link("number", Role.RECEIVER))
+    guest.join(devices=False)
+    guest.says("Waiting for the other person")
+    sender = service.sender("number", CALL_S)
+    guest.wait(lambda: bool(guest.digits), what="a security number")
+    guest.wait(lambda: f"security number {guest.digits}." in service.words(sender), what="the same number")
+    assert "Read this number to each other" in guest.page.inner_text("#security")
+    guest.page.click("#hang-up")
+    guest.says("You left the call")
+    assert not guest.page.is_visible("#security")
+    sender.terminate()
 
 
 def test_a_python_receiver_sees_the_camera_of_the_page(service: Service, visit: Open, tmp_path: Path) -> None:
@@ -97,6 +118,7 @@ def test_two_pages_call_each_other_by_link_and_a_third_is_turned_away(service: S
     for guest in (first, second):
         guest.says("Connected")
     print(f"\nconnected {time.monotonic() - start_s:.1f} s after joining")
+    guest.wait(lambda: first.digits == second.digits != "", what="the same security number")
     for guest in (first, second):
         guest.wait(lambda guest=guest: guest.picture().std() > 30, what="a face")  # type: ignore[misc]
     guest.wait(lambda: not math.isnan(first.number("down")))
@@ -112,12 +134,54 @@ def test_two_pages_call_each_other_by_link_and_a_third_is_turned_away(service: S
     assert first.page.is_visible("#again")
 
 
+def test_a_third_guest_with_a_link_of_their_own_hears_that_the_room_is_full(
+    service: Service, visit: Open
+) -> None:
+    guests = [visit(service.link("full")) for _ in range(3)]
+    for guest in guests[:2]:
+        guest.join(devices=False)
+    guests[1].says("Connected")
+    third = guests[2]
+    third.join(devices=False)
+    third.says("This room already has its two people. Ask for a link to another room.")
+    assert third.page.get_attribute("#status", "role") == "status", "screen readers say it by themselves"
+    assert not third.page.is_visible("#call")
+    assert "Connected" in guests[0].status and "Connected" in guests[1].status
+
+
+def test_a_browser_that_lacks_encoders_gets_an_ordinary_call_once_the_other_person_agrees(
+    service: Service, visit: Open
+) -> None:
+    able = visit(service.link("ordinary"))
+    lacking = visit(
+        service.link("ordinary"), before="delete window.VideoEncoder; delete window.AudioEncoder;"
+    )
+    assert "an ordinary video call is made instead" in lacking.page.inner_text("#missing")
+    able.join(devices=False)  # tests/browser/test_peer.py has tracks both ways: this is a test of the page
+    lacking.join()
+    lacking.wait(lambda: "was asked to agree" in lacking.page.inner_text("#ordinary"), what="asked")
+    able.wait(lambda: able.page.is_visible("#agree"), what="a question")
+    assert complaints(able) == []
+    before = able.digits
+    assert able.page.locator("#remote video").count() == 0, "nothing without consent"
+    able.page.click("#agree")
+    able.wait(lambda: able.page.evaluate(PLAYS), what="a film")
+    able.wait(lambda: able.picture().std() > 30, what="a face")
+    for guest in (able, lacking):
+        guest.says("ordinary video call")
+        assert not guest.page.is_visible("#synthetic") and guest.page.is_visible("#filmed")
+        assert guest.digits == before != "", "the same connection"
+    lacking.page.click("#hang-up")
+    able.says("hung up")
+
+
 def test_who_was_cut_off_joins_again_by_itself(service: Service, visit: Open) -> None:
     stays, goes = visit(service.link("again")), visit(service.link("again"))
     for guest in (stays, goes):
         guest.join(devices=False)
     for guest in (stays, goes):
         guest.says("Connected")
+    goes.wait(lambda: goes.page.evaluate("sessionStorage.length") > 0, what="a token for next time")
     goes.page.reload()
     goes.says("Ready")
     goes.join(devices=False)

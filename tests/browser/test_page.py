@@ -25,6 +25,8 @@ def test_a_denied_camera_is_said_and_one_may_join_without(service: Service, visi
     guest = visit(service.link("denied"), browser="denying_chromium")
     guest.page.click("#allow")
     guest.wait(lambda: "does not let this page use" in guest.alert)
+    assert "Allow it at the address bar, or join without" in guest.alert
+    assert guest.page.get_attribute("#alert", "role") == "alert"
     guest.page.click("#join")
     guest.says("Waiting for the other person")
     assert guest.page.is_disabled("#mute") and guest.page.is_disabled("#camera-off")

@@ -12,17 +12,20 @@
 import { OpusDecoder } from "../sound/opusDecoder.js";
 import { VoiceEncoder } from "../sound/voiceEncoder.js";
 import { VoicePlayer } from "../sound/voicePlayer.js";
+import { NONCE_BYTES, ShortAuthentication } from "./authentication.js";
 import { nowUs } from "./clock.js";
 import { loadCoding } from "./coding.js";
 import { CallSession } from "./session.js";
 
+/** @import { Fingerprints } from "./authentication.js" */
 /** @import { Coding } from "./coding.js" */
 /** @import { Hooks } from "./session.js" */
 
 /**
- * model: identity of the motion model. startUs: when the media clock is zero. render, player, microphone, face: ports.
- * @typedef {{model: string, startUs: number, bundleMs: number, voiceFrameMs: number, voiceBps: number,
- *   render: MessagePort, player: MessagePort, microphone: MessagePort, face: MessagePort}} CallStart
+ * model: identity of the motion model. features: of this end, for its hello. startUs: when the media clock is zero.
+ * render, player, microphone, face: ports.
+ * @typedef {{model: string, features: readonly string[], startUs: number, bundleMs: number, voiceFrameMs: number,
+ *   voiceBps: number, render: MessagePort, player: MessagePort, microphone: MessagePort, face: MessagePort}} CallStart
  */
 
 const SAMPLES_PER_MS = 48;
@@ -48,6 +51,8 @@ class CallWorker {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #senderState = "";
+  /** Tracks carry picture and voice: this end says nothing of its own any more. */
+  #ordinary = false;
 
   /** @param {CallStart} start @param {Coding} coding */
   constructor(start, coding) {
@@ -64,18 +69,29 @@ class CallWorker {
     start.render.onmessage = ({ data }) => this.#fromRender(data);
     start.face.onmessage = ({ data }) => this.#fromFace(data);
     start.microphone.onmessage = ({ data: pcm }) => {
-      this.#encoder.push((nowUs() - start.startUs) / 1000 - pcm.length / SAMPLES_PER_MS, pcm);
+      if (!this.#ordinary) this.#encoder.push((nowUs() - start.startUs) / 1000 - pcm.length / SAMPLES_PER_MS, pcm);
     };
   }
 
-  /** The channels are open: both ends begin anew. */
-  open() {
-    const { model, bundleMs, voiceFrameMs, render } = this.#start;
+  /** The channels are open: both ends begin anew. @param {Fingerprints | null} fingerprints */
+  async open(fingerprints) {
+    const { model, features, bundleMs, voiceFrameMs, render } = this.#start;
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+    // What the peer sends meanwhile waits, see `queue`.
+    const authentication = fingerprints && (await ShortAuthentication.begin(fingerprints, nonce));
     this.#sessions += 1;
+    this.#ordinary = false;
     this.#voice = new VoicePlayer();
     render.postMessage({ type: "reset" });
-    this.#session = new CallSession(this.#coding, model, this.#hooks(), nowUs(), { bundleMs, voiceFrameMs });
+    const config = { bundleMs, voiceFrameMs, features };
+    this.#session = new CallSession(this.#coding, model, this.#hooks(), nowUs(), authentication, config);
     this.tick();
+  }
+
+  /** The connection is an ordinary call from now on. */
+  ordinary() {
+    this.#ordinary = true;
+    this.#start.face.postMessage({ type: "sender", session: 0, usableKeyframeId: null, wish: false });
   }
 
   /** The channels are gone. */
@@ -97,6 +113,7 @@ class CallWorker {
       },
       keyframe: (keyframe) => render.postMessage({ type: "keyframe", keyframe }),
       control: (message) => postMessage({ type: "control", message }),
+      digits: (digits) => postMessage({ type: "digits", digits }),
       end: (reason) => postMessage({ type: "ended", reason }),
     };
   }
@@ -112,7 +129,7 @@ class CallWorker {
     if (this.#session === null) return;
     const now = nowUs();
     const nextUs = this.#session.tick(now);
-    this.#tellFace(this.#session);
+    if (!this.#ordinary) this.#tellFace(this.#session);
     if (now - this.#statsUs >= STATS_INTERVAL_US) {
       this.#statsUs = now;
       const stats = { ...this.#session.stats, shown: this.#shown, concealed: this.#voice.concealed, broken: this.#decoder.broken };
@@ -154,7 +171,7 @@ class CallWorker {
 
   /** @param {any} message Of an earlier connection, perhaps: then it is too late. */
   #fromFace(message) {
-    if (this.#session === null || message.session !== this.#sessions) return;
+    if (this.#session === null || this.#ordinary || message.session !== this.#sessions) return;
     if (message.type === "motion") this.#session.pushMotion(message.frame);
     else if (message.type === "keyframe") this.#session.pushKeyframe(message.keyframe);
     this.tick();
@@ -174,8 +191,9 @@ class CallWorker {
 async function onMessage({ data }) {
   if (data.type === "start") call = new CallWorker(data, await loadCoding());
   else if (data.type === "received") call?.received(data.data);
-  else if (data.type === "open") call?.open();
+  else if (data.type === "open") await call?.open(data.fingerprints);
   else if (data.type === "closed") call?.closed();
+  else if (data.type === "ordinary") call?.ordinary();
   else if (data.type === "ask") call?.ask(data);
   else if (data.type === "leave") call?.leave(data.reason);
 }

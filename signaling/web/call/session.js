@@ -15,13 +15,15 @@ import { Decoder } from "../codec/decoder.js";
 import { Rung } from "../codec/frames.js";
 import { Playout } from "../codec/playout.js";
 import { PROTOCOL_VERSION } from "../codec/wire.js";
+import { AuthenticationFailed } from "./authentication.js";
 import { Encoder } from "./encoder.js";
 import { CALL_MALFORMED_MAX, PEER_PROBE_MS, VOICE_LAG_MAX_MS } from "./limits.js";
 
-/** @import { ControlMessage, Hello, MediaConfig } from "../codec/control.js" */
+/** @import { AuthCommit, AuthReveal, ControlMessage, Hello, MediaConfig } from "../codec/control.js" */
 /** @import { PictureDue, VoiceDue } from "../codec/due.js" */
 /** @import { Event } from "../codec/events.js" */
 /** @import { Keyframe, MotionFrame, Outgoing, VoicePacket } from "../codec/frames.js" */
+/** @import { ShortAuthentication } from "./authentication.js" */
 /** @import { Coding } from "./coding.js" */
 
 export const DISCLOSURE_TEXT = "The picture is rebuilt by a neural network from motion data; the voice is real.";
@@ -35,10 +37,12 @@ const IDLE_TICK_US = 20_000;
 
 /**
  * What a call does to the world. show: a picture is due. hear: a voice packet arrived, decode it. play: voice is due.
- * keyframe: a reference arrived. end: the call is over, and why.
+ * keyframe: a reference arrived. digits: the security number that both people must see alike. end: the call is over, and
+ * why.
  * @typedef {Readonly<{send: (outgoing: Outgoing) => void, show: (due: PictureDue) => void,
  *   hear: (packet: VoicePacket) => void, play: (due: VoiceDue) => void, keyframe: (keyframe: Keyframe) => void,
- *   control: (message: ControlMessage) => void, end: (reason: EndReason) => void}>} Hooks
+ *   control: (message: ControlMessage) => void, digits: (digits: string) => void,
+ *   end: (reason: EndReason) => void}>} Hooks
  */
 
 /** Why a call ended; the page has a sentence for each. */
@@ -46,6 +50,7 @@ export const EndReason = Object.freeze({
   PEER_LEFT: /** @type {const} */ ("peer-left"),
   PEER_REFUSED: /** @type {const} */ ("peer-refused"),
   OTHER_MODEL: /** @type {const} */ ("other-model"),
+  NOT_AUTHENTIC: /** @type {const} */ ("not-authentic"),
 });
 /** @typedef {typeof EndReason[keyof typeof EndReason]} EndReason */
 
@@ -59,6 +64,7 @@ export class CallSession {
   #decoder;
   #encoder;
   #playout;
+  #authentication;
   /** @type {VoiceDue[]} */
   #spoken = [];
   #lagUs = 0;
@@ -76,19 +82,29 @@ export class CallSession {
    * @param {string} model Identity of the motion model, which both ends must share.
    * @param {Hooks} hooks
    * @param {number} nowUs
-   * @param {{bundleMs?: number, voiceFrameMs?: number}} config
+   * @param {ShortAuthentication | null} authentication Of this connection; null: there is no security number.
+   * @param {{bundleMs?: number, voiceFrameMs?: number, features?: readonly string[]}} config features: of this end.
    */
-  constructor(coding, model, hooks, nowUs, { bundleMs = 80, voiceFrameMs = 80 } = {}) {
-    this.#hello = { kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features: [] };
+  constructor(
+    coding,
+    model,
+    hooks,
+    nowUs,
+    authentication,
+    { bundleMs = 80, voiceFrameMs = 80, features = [] } = {},
+  ) {
+    this.#hello = { kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features };
     this.#hooks = hooks;
     this.#decoder = new Decoder(coding.tables);
     this.#encoder = new Encoder(coding.tables, { bundleMs });
     this.#playout = new Playout(coding.tables);
     this.#heardUs = nowUs;
+    this.#authentication = authentication;
     this.#encoder.pushControl(this.#hello);
     this.#encoder.pushControl({ kind: "disclosure", text: DISCLOSURE_TEXT, reconstructed: true });
     this.#config = { kind: "media_config", fpsX10: 250, bundleMs, voiceFrameMs, rung: Rung.MOTION };
     this.#encoder.pushControl(this.#config);
+    if (authentication !== null) this.#encoder.pushControl(authentication.commit);
   }
 
   /**
@@ -104,6 +120,7 @@ export class CallSession {
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
       if (error instanceof UnsupportedVersion) this.#refuse("unsupported version");
+      else if (error instanceof AuthenticationFailed) this.#distrust();
       else this.countMalformed();
     }
   }
@@ -238,9 +255,24 @@ export class CallSession {
       this.#end(EndReason.OTHER_MODEL);
     } else if (message.kind === "bye") this.#end(EndReason.PEER_LEFT);
     else if (message.kind === "pin") this.#follow(message.rung);
+    else if (message.kind === "auth_commit" || message.kind === "auth_reveal") this.#authenticate(message);
     else {
       if (message.kind === "media_config") this.#playout.expectMotion(message.rung !== Rung.VOICE);
       this.#hooks.control(message);
+    }
+  }
+
+  /** @param {AuthCommit | AuthReveal} message */
+  #authenticate(message) {
+    if (this.#authentication === null) return;
+    if (message.kind === "auth_commit") this.#encoder.pushControl(this.#authentication.takeCommitment(message));
+    else {
+      this.#authentication.takeNonce(message).then(
+        (digits) => {
+          if (!this.#ended) this.#hooks.digits(digits);
+        },
+        () => this.#distrust(),
+      );
     }
   }
 
@@ -293,11 +325,17 @@ export class CallSession {
     if (this.#encoder.stats.bundles > before) this.#bundleUs = nowUs;
   }
 
-  /** @param {string} reason Told to the peer. */
-  #refuse(reason) {
-    this.#encoder.pushControl({ kind: "bye", reason });
+  /** The peer, or somebody in between, cheated at the security number. */
+  #distrust() {
+    this.#refuse("authentication failed", EndReason.NOT_AUTHENTIC);
+  }
+
+  /** @param {string} told To the peer. @param {EndReason} reason */
+  #refuse(told, reason = EndReason.PEER_REFUSED) {
+    if (this.#ended) return;
+    this.#encoder.pushControl({ kind: "bye", reason: told });
     this.#flush(this.#heardUs);
-    this.#end(EndReason.PEER_REFUSED);
+    this.#end(reason);
   }
 
   /** @param {EndReason} reason */

@@ -11,9 +11,13 @@
 
 import { nowUs } from "../call/clock.js";
 import { bundleDigest, readManifest } from "../render/engine.js";
+import { takesTracks, Way, wayOut } from "./ordinary.js";
 import { Peer } from "./peer.js";
 
+/** @import { ControlMessage } from "../codec/control.js" */
 /** @import { Face } from "./face.js" */
+/** @import { PeerEvents } from "./peer.js" */
+/** @import { WayOut } from "./ordinary.js" */
 /** @import { Invitation } from "./peer.js" */
 
 const ANALYSER = "analyser/analyser.onnx";
@@ -26,17 +30,20 @@ const THREADS_MAX = 2;
 
 /**
  * What happens in a call, for the page. state: a key of words.js' STATES. speed: of the network. stats:
- * numbers of the state machines, twice a second. notice: something to say (a key of words.js).
+ * numbers of the state machines, twice a second. digits: the security number of the connection, null where there can be
+ * none. way: whether this call may become an ordinary one. ordinary: it has, and what comes. notice: something to say (a
+ * key of words.js).
  * @typedef {Readonly<{state: (state: string) => void, refused: (code: string) => void,
  *   speed: (speed: {size: string, medianMs: number, slow: boolean}) => void,
- *   stats: (stats: any) => void, control: (message: any) => void, notice: (notice: string) => void,
+ *   stats: (stats: any) => void, control: (message: any) => void, digits: (digits: string | null) => void,
+ *   way: (way: WayOut) => void, ordinary: (stream: MediaStream) => void, notice: (notice: string) => void,
  *   failed: (message: string) => void}>} CallEvents
  */
 /**
  * remote: where to draw the other person. media, face: this end's, which outlive the call; null without. size: of the
- * network, null to measure.
+ * network, null to measure. speaks: this browser can code the microphone's voice. features: see page/ordinary.js.
  * @typedef {Readonly<{remote: HTMLCanvasElement, media: MediaStream | null, face: Face | null, context: AudioContext,
- *   size: string | null}>} CallParts
+ *   size: string | null, speaks: boolean, features: readonly string[]}>} CallParts
  */
 
 /** See the top of the file. */
@@ -74,7 +81,7 @@ export class Call {
    */
   async prepare(onStarted) {
     const model = (await bundleDigest([ANALYSER], await readManifest())).slice(0, MODEL_DIGITS);
-    const { context, remote, size } = this.#parts;
+    const { context, remote, size, features } = this.#parts;
     const [render, player, microphone, face] = ["render", "player", "microphone", "face"].map(() => new MessageChannel());
     const threads = Math.min(THREADS_MAX, navigator.hardwareConcurrency || 1);
     const ready = new Promise((resolve) => (this.#ready = resolve));
@@ -84,7 +91,7 @@ export class Call {
     await context.audioWorklet.addModule(new URL("../sound/microphone.worklet.js", import.meta.url));
     this.#connectSound(player.port1, microphone.port1);
     const startUs = nowUs();
-    const config = { model, startUs, bundleMs: BUNDLE_MS, voiceFrameMs: VOICE_FRAME_MS, voiceBps: VOICE_BPS };
+    const config = { model, features, startUs, bundleMs: BUNDLE_MS, voiceFrameMs: VOICE_FRAME_MS, voiceBps: VOICE_BPS };
     const ports = { render: render.port2, player: player.port2, microphone: microphone.port2, face: face.port2 };
     this.#call.postMessage({ type: "start", ...config, ...ports }, Object.values(ports));
     this.#parts.face?.call(face.port1, startUs);
@@ -96,15 +103,23 @@ export class Call {
   /** @param {string} url @param {Invitation} invitation */
   join(url, invitation) {
     this.#events.state("joining");
-    this.#peer = new Peer(url, invitation, {
+    const { features, media } = this.#parts;
+    const events = this.#peerEvents();
+    this.#peer = new Peer(url, invitation, events, takesTracks(features) ? { media } : null);
+  }
+
+  /** @returns {PeerEvents} */
+  #peerEvents() {
+    return {
       joined: (peerPresent) => this.#events.state(peerPresent ? "connecting" : "waiting"),
       peerJoined: () => this.#events.state("connecting"),
       peerLeft: () => {
         if (!this.#peer?.isOpen) this.#events.state("waiting");
       },
-      open: () => {
-        this.#call.postMessage({ type: "open" });
+      open: (fingerprints) => {
+        this.#call.postMessage({ type: "open", fingerprints });
         this.#events.state("open");
+        if (fingerprints === null) this.#events.digits(null);
       },
       lost: () => {
         this.#call.postMessage({ type: "closed" });
@@ -118,7 +133,17 @@ export class Call {
         const data = new Uint8Array(buffer);
         this.#call.postMessage({ type: "received", data }, [buffer]);
       },
-    });
+      ordinary: (stream) => {
+        this.#call.postMessage({ type: "ordinary" });
+        this.mirror(null);
+        this.#events.ordinary(stream);
+      },
+    };
+  }
+
+  /** This person agrees to an ordinary call, or both ends need one. */
+  becomeOrdinary() {
+    this.#peer?.offerTracks(this.#parts.media);
   }
 
   /** Bytes and packets of the connection; null while there is none. */
@@ -189,12 +214,12 @@ export class Call {
 
   /** @param {MessagePort} player @param {MessagePort} microphone */
   #connectSound(player, microphone) {
-    const { context, media } = this.#parts;
+    const { context, media, speaks } = this.#parts;
     const speaker = new AudioWorkletNode(context, "facewire-player", { numberOfInputs: 0, outputChannelCount: [1] });
     speaker.port.postMessage({ port: player }, [player]);
     speaker.connect(context.destination);
     this.#nodes.push(speaker);
-    if (!media?.getAudioTracks().length) return;
+    if (!speaks || !media?.getAudioTracks().length) return;
     const source = context.createMediaStreamSource(media);
     this.#microphone = new AudioWorkletNode(context, "facewire-microphone", { numberOfOutputs: 0 });
     this.#microphone.port.postMessage({ port: microphone }, [microphone]);
@@ -206,10 +231,21 @@ export class Call {
   #fromCall(message) {
     if (message.type === "send") this.#peer?.send(message.channel, message.data);
     else if (message.type === "stats") this.#events.stats(message.stats);
-    else if (message.type === "control") this.#events.control(message.message);
+    else if (message.type === "control") this.#takeControl(message.message);
+    else if (message.type === "digits") this.#events.digits(message.digits);
     else if (message.type === "ended") this.#events.state(message.reason);
     else if (message.type === "render-failed") this.#events.notice("RENDER_FAILED");
     else if (message.type === "broken") this.#broken(message.message);
+  }
+
+  /** @param {ControlMessage} message */
+  #takeControl(message) {
+    this.#events.control(message);
+    if (message.kind !== "hello") return;
+    const way = wayOut(this.#parts.features, message.features);
+    this.#events.way(way);
+    // Of two that both need it, one begins.
+    if (way === Way.AGREED && !this.#peer?.polite) this.becomeOrdinary();
   }
 
   /** @param {any} message */

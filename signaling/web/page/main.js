@@ -10,9 +10,11 @@ import { invitationOf, keepSpare, linkTo, openRoom, renewed, spareInvitation } f
 import { Rates } from "./meter.js";
 import { Face } from "./face.js";
 import { browserSupport } from "./support.js";
-import { byId, choices, freshCanvas, hold, meter, say, show, toggled, warn } from "./view.js";
-import { DEVICE_FAILED, DEVICES, HELD, NO_FACE, NO_LINK, PARTS, REFUSALS, REFUSED, RENDER_FAILED } from "./words.js";
-import { ROOMS_CLOSED, SERVICE_GONE, STATES, TOO_SLOW } from "./words.js";
+import { featuresOf, lacksPart, Way } from "./ordinary.js";
+import { byId, choices, freshCanvas, freshVideo, hold, meter, offer, replaceShown, say } from "./view.js";
+import { secure, show, toggled, warn } from "./view.js";
+import { COMPARE, DEVICE_FAILED, DEVICES, HELD, NO_DIGITS, NO_FACE, NO_LINK, ORDINARY, PARTS } from "./words.js";
+import { REFUSALS, REFUSED, RENDER_FAILED, ROOMS_CLOSED, SERVICE_GONE, STATES, TOO_SLOW } from "./words.js";
 
 /** @import { Invitation } from "./peer.js" */
 /** @import { Support } from "./support.js" */
@@ -20,6 +22,8 @@ import { ROOMS_CLOSED, SERVICE_GONE, STATES, TOO_SLOW } from "./words.js";
 const METER_MS = 1000;
 /** Joining again after a loss: at once, then more and more patiently. */
 const REJOIN_MS = [500, 2000, 5000, 10_000, 20_000];
+/** States that end a call for good. */
+const OVER = ["peer-left", "peer-refused", "other-model", "not-authentic"];
 const RUNGS = ["voice", "motion", "thumbnail", "video"];
 const SOCKET = new URL("../ws", import.meta.url.replace(/^http/, "ws")).href;
 
@@ -29,16 +33,22 @@ let media = null;
 let camera = null;
 /** @type {Invitation | null} For joining again. */
 let spare = spareInvitation();
+/** The token that was handed in for `spare`. */
+let exchanged = "";
 /** @type {Invitation | null} */
 let invitation = takeInvitation() ?? spare;
 /** @type {Call | null} */
 let call = null;
 /** @type {Support | null} */
 let support = null;
+/** @type {HTMLCanvasElement | null} Where the other person is drawn. */
+let rebuilt = null;
 let rates = new Rates();
 let rejoins = 0;
 /** Whether camera or microphone were allowed before. */
 let wanted = false;
+/** Whether this call is an ordinary one. */
+let ordinary = false;
 /** Devices take a moment to open; a call waits for them. */
 let opening = Promise.resolve();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -61,13 +71,15 @@ async function begin() {
   support = await browserSupport(VOICE_BPS, VOICE_FRAME_MS);
   const missing = Object.entries(PARTS).filter(([part]) => !support?.[/** @type {keyof Support} */ (part)]);
   byId("missing").hidden = !missing.length;
-  byId("missing").textContent = missing.map(([, sentence]) => sentence).join(" ");
+  const asks = support.tracks && lacksPart(support, invitation?.role ?? "peer");
+  const sentences = missing.map(([, sentence]) => sentence);
+  byId("missing").textContent = (asks ? [...sentences, ORDINARY.lobby] : sentences).join(" ");
   const possible = support.connection && support.secure;
   byId("join").hidden = invitation === null;
   byId("start").hidden = invitation !== null && invitation !== spare;
   for (const id of ["join", "start", "allow"]) byId(id).toggleAttribute("disabled", !possible);
   const listens = invitation?.role === "receiver";
-  byId("allow").hidden = listens || !(support.camera || support.microphone);
+  byId("allow").hidden = listens || !(support.camera || support.microphone || support.tracks);
   say(invitation === null ? NO_LINK : "Ready to join.");
   wire();
 }
@@ -91,6 +103,10 @@ function wire() {
     const { value } = /** @type {HTMLSelectElement} */ (byId("rung"));
     call?.pin(value === "" ? null : Number(value));
   };
+  byId("agree").onclick = () => {
+    offer("", false);
+    call?.becomeOrdinary();
+  };
   byId("full").onclick = () => {
     void (document.fullscreenElement ? document.exitFullscreen() : byId("stage").requestFullscreen());
   };
@@ -111,8 +127,8 @@ async function openChosen() {
     const { value } = /** @type {HTMLSelectElement} */ (byId(id));
     return value === "none" ? null : value;
   };
-  const cameraId = support?.camera ? chosen("camera") : null;
-  const microphoneId = support?.microphone ? chosen("microphone") : null;
+  const cameraId = support?.camera || support?.tracks ? chosen("camera") : null;
+  const microphoneId = support?.microphone || support?.tracks ? chosen("microphone") : null;
   dropDevices();
   warn("");
   try {
@@ -124,11 +140,11 @@ async function openChosen() {
   const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
   preview.srcObject = media;
   const [track] = media?.getVideoTracks() ?? [];
-  if (track !== undefined) {
+  if (track !== undefined && support?.camera) {
     camera = new Face(track, (report) => (face = report), fail);
     camera.draw(freshCanvas(byId("crop"), "What will be sent: the square around your face"));
-    await preview.play();
   }
+  if (track !== undefined) await preview.play();
   const { cameras, microphones } = await listDevices();
   choices(/** @type {HTMLSelectElement} */ (byId("camera")), cameras, "no camera");
   choices(/** @type {HTMLSelectElement} */ (byId("microphone")), microphones, "no microphone");
@@ -168,15 +184,20 @@ async function join(to) {
   // Made at once, as long as the click counts as one.
   const context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
   await opening;
-  const sees = camera !== null;
-  byId("self").hidden = !sees;
-  for (const id of ["camera-off", "self-view", "what-they-see"]) byId(id).toggleAttribute("disabled", !sees);
+  const films = Boolean(media?.getVideoTracks().length);
+  byId("self").hidden = !films;
+  for (const id of ["camera-off", "self-view"]) byId(id).toggleAttribute("disabled", !films);
   byId("mute").toggleAttribute("disabled", !media?.getAudioTracks().length);
   for (const id of ["mute", "camera-off", "what-they-see"]) byId(id).setAttribute("aria-pressed", "false");
+  if (camera !== null) camera.draw(freshCanvas(byId("self"), "You, as sent"));
+  else if (media !== null && films) freshVideo(byId("self"), "You", media, true);
   const remote = freshCanvas(byId("remote"), "The other person, rebuilt");
-  camera?.draw(freshCanvas(byId("self"), "You, as sent"));
+  rebuilt = remote;
+  becomeOrdinary(null);
   const size = new URLSearchParams(location.search).get("size");
-  const made = new Call({ remote, media, face: camera, context, size }, callEvents());
+  const features = support === null ? [] : featuresOf(support, to.role);
+  const speaks = support?.microphone ?? false;
+  const made = new Call({ remote, media, face: camera, context, size, speaks, features }, callEvents());
   call = made;
   rates = new Rates();
   clearInterval(metering);
@@ -202,9 +223,33 @@ function callEvents() {
     control: (message) => {
       if (message.kind === "media_config") live.rung = message.rung;
     },
+    digits: (digits) => secure(digits, digits === null ? NO_DIGITS : COMPARE),
+    way: (way) => offer(way === Way.ASK ? ORDINARY.ask : way === Way.WAIT ? ORDINARY.wait : "", way === Way.ASK),
+    ordinary: becomeOrdinary,
     notice: () => warn(RENDER_FAILED),
     failed: fail,
   };
+}
+
+/**
+ * The other person's camera instead of the rebuilt picture, or back.
+ * @param {MediaStream | null} stream
+ */
+function becomeOrdinary(stream) {
+  ordinary = stream !== null;
+  byId("synthetic").hidden = ordinary;
+  byId("filmed").hidden = !ordinary;
+  byId("remote").setAttribute("aria-label", ordinary ? "The other person" : "The other person, rebuilt");
+  for (const id of ["reference", "rung"]) byId(id).toggleAttribute("disabled", ordinary);
+  byId("what-they-see").toggleAttribute("disabled", ordinary || camera === null);
+  byId("mirror").hidden = true;
+  byId("what-they-see").setAttribute("aria-pressed", "false");
+  offer("", false);
+  if (stream !== null) {
+    freshVideo(byId("remote"), "The other person", stream, false);
+    hold("");
+    say(ORDINARY.on);
+  } else if (rebuilt !== null && !rebuilt.isConnected) replaceShown(byId("remote"), rebuilt);
 }
 
 /** @param {string} state */
@@ -217,16 +262,19 @@ async function entered(state) {
   say(STATES[/** @type {keyof typeof STATES} */ (state)] ?? state);
   if (state === "open") {
     rejoins = 0;
+    secure(null, ""); // the number is of a connection that was
+    becomeOrdinary(null);
     byId("invite").hidden = true;
   }
   if ((state === "waiting" || state === "connecting") && invitation !== null) await keep(invitation);
   if (state === "lost") rejoin();
-  else if (["peer-left", "peer-refused", "other-model"].includes(state)) stop(STATES[/** @type {"left"} */ (state)]);
+  else if (OVER.includes(state)) stop(STATES[/** @type {"left"} */ (state)]);
 }
 
 /** A token admits once: the one for next time is fetched while this one is fresh. @param {Invitation} used */
 async function keep(used) {
-  if (spare !== null && spare.token !== used.token) return;
+  if (exchanged === used.token) return; // an answer may still be on its way, and a second exchange is refused
+  exchanged = used.token;
   spare = await renewed(used).catch(() => null);
   keepSpare(spare);
 }
@@ -286,6 +334,8 @@ function fail(message) {
 function leave(forGood) {
   clearInterval(metering);
   hold("");
+  secure(null, "");
+  becomeOrdinary(null);
   call?.end();
   call = null;
   latest = null;
@@ -322,7 +372,7 @@ async function look() {
     },
     rates.history,
   );
-  hold(live.slow ? TOO_SLOW : live.held > 1 ? HELD : camera !== null && face.state === "lost" ? NO_FACE : "");
+  if (!ordinary) hold(live.slow ? TOO_SLOW : live.held > 1 ? HELD : camera !== null && face.state === "lost" ? NO_FACE : "");
 }
 
 begin().catch((error) => fail(String(error?.message ?? error)));

@@ -7,16 +7,22 @@
  */
 
 import { MESSAGE_MAX_BYTES, RT_OUTBOX_MAX_BYTES, SDP_MAX_CANDIDATES } from "../call/limits.js";
+import { fingerprintsOf, sameCertificates } from "./fingerprints.js";
 import { parse } from "./signalingMessages.js";
+import { Tracks } from "./tracks.js";
 
+/** @import { Fingerprints } from "../call/authentication.js" */
 /** @import { IceServer, ToService } from "./signalingMessages.js" */
 
 /**
  * What a connection tells the page. joined: in the room; peerPresent: somebody is there already. open: both channels
- * are. lost: there was a connection and there is none any more. refused: the service said no, with its code.
+ * are; fingerprints: of their DTLS, null where the browser does not tell for sure. lost: there was a connection and there
+ * is none any more. refused: the service said no, with its code. ordinary: tracks were agreed upon; the other end's come
+ * in the stream.
  * @typedef {Readonly<{joined: (peerPresent: boolean) => void, peerJoined: () => void, peerLeft: () => void,
- *   open: () => void, lost: () => void, refused: (code: string) => void, serviceGone: () => void,
- *   message: (data: ArrayBuffer) => void}>} PeerEvents
+ *   open: (fingerprints: Fingerprints | null) => void, lost: () => void, refused: (code: string) => void,
+ *   serviceGone: () => void, message: (data: ArrayBuffer) => void,
+ *   ordinary: (stream: MediaStream) => void}>} PeerEvents
  */
 /**
  * Where to meet. token: admits once.
@@ -29,12 +35,15 @@ const DISCONNECTED_MS = 5000;
 /** See the top of the file. */
 export class Peer {
   #events;
+  #standing;
   #socket;
   #invitation;
   /** @type {RTCPeerConnection | null} */
   #connection = null;
   /** @type {Record<"rt" | "ctl", RTCDataChannel> | null} */
   #channels = null;
+  /** @type {Tracks | null} */
+  #tracks = null;
   /** @type {readonly IceServer[]} */
   #iceServers = [];
   #polite = false;
@@ -43,14 +52,23 @@ export class Peer {
   #remoteCandidates = 0;
   #open = false;
   #closed = false;
+  /** @type {Promise<void>} Done once `open` was told: messages of the other end wait for it. */
+  #told = Promise.resolve();
   /** @type {Promise<void>} Messages of the service are taken one after the other. */
   #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #patience;
 
-  /** @param {string} url Of the service's WebSocket. @param {Invitation} invitation @param {PeerEvents} events */
-  constructor(url, invitation, events) {
+  /**
+   * @param {string} url Of the service's WebSocket.
+   * @param {Invitation} invitation
+   * @param {PeerEvents} events
+   * @param {Readonly<{media: MediaStream | null}> | null} standing What this end gives to whoever offers it tracks; null:
+   *   see `allowTracks`.
+   */
+  constructor(url, invitation, events, standing) {
     this.#events = events;
+    this.#standing = standing;
     this.#invitation = invitation;
     this.#socket = new WebSocket(url);
     this.#socket.onopen = () => this.#tell({ type: "join", ...this.#invitation });
@@ -72,6 +90,20 @@ export class Peer {
     if (found === undefined || found.readyState !== "open" || data.length > MESSAGE_MAX_BYTES) return;
     if (channel === "rt" && found.bufferedAmount + data.length > RT_OUTBOX_MAX_BYTES) return;
     found.send(/** @type {Uint8Array<ArrayBuffer>} */ (data));
+  }
+
+  /**
+   * Make this connection an ordinary call. (The next one begins without: somebody else may be there.)
+   * @param {MediaStream | null} media What this end gives.
+   */
+  offerTracks(media) {
+    this.#tracks?.allow(media);
+    this.#tracks?.offer();
+  }
+
+  /** Whether this end gives way when both begin something at once. */
+  get polite() {
+    return this.#polite;
   }
 
   /** Whether both channels are open. */
@@ -153,8 +185,10 @@ export class Peer {
     const iceServers = this.#iceServers.map(({ urls, username, credential }) =>
       username ? { urls: [...urls], username, credential } : { urls: [...urls] },
     );
-    const connection = new RTCPeerConnection({ iceServers });
+    // Tracks, should there be any, share the channels' transport and with it their certificates.
+    const connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#connection = connection;
+    this.#tracks = new Tracks(connection, this.#standing);
     connection.onnegotiationneeded = () => {
       this.#makingOffer = true;
       this.#describeSelf(connection).finally(() => (this.#makingOffer = false));
@@ -181,16 +215,21 @@ export class Peer {
     channel.onopen = () => this.#opened();
     channel.onclose = () => this.#lose(connection);
     channel.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer && data.byteLength <= MESSAGE_MAX_BYTES) this.#events.message(data);
+      if (!(data instanceof ArrayBuffer) || data.byteLength > MESSAGE_MAX_BYTES) return;
+      void this.#told.then(() => this.#events.message(data));
     };
     return channel;
   }
 
   #opened() {
     const both = this.#channels && Object.values(this.#channels).every((channel) => channel.readyState === "open");
-    if (!both || this.#open) return;
+    const connection = this.#connection;
+    if (!both || this.#open || connection === null) return;
     this.#open = true;
-    this.#events.open();
+    const known = fingerprintsOf(connection).catch(() => null);
+    this.#told = known.then((fingerprints) => {
+      if (connection === this.#connection) this.#events.open(fingerprints);
+    });
   }
 
   /** @param {RTCPeerConnection} connection */
@@ -213,8 +252,16 @@ export class Peer {
     const collision = type === "offer" && (this.#makingOffer || connection.signalingState !== "stable");
     this.#ignoreOffer = !this.#polite && collision;
     if (this.#ignoreOffer) return;
+    if (this.#open && !sameCertificates(sdp, connection.remoteDescription?.sdp ?? "")) {
+      this.#lose(connection); // somebody else, or the same anew: not the connection whose number was compared
+      return;
+    }
     await connection.setRemoteDescription({ type, sdp });
-    if (type === "offer") await this.#describeSelf(connection);
+    if (type === "offer") {
+      await this.#tracks?.answer();
+      await this.#describeSelf(connection);
+    }
+    if (connection === this.#connection && this.#tracks?.agreed()) this.#events.ordinary(this.#tracks.stream);
   }
 
   /** @param {string} candidate @param {string} sdpMid @param {number} sdpMLineIndex */
@@ -249,6 +296,7 @@ export class Peer {
     const connection = this.#connection;
     this.#connection = null;
     this.#channels = null;
+    this.#tracks = null;
     this.#open = false;
     this.#makingOffer = false;
     this.#remoteCandidates = 0;

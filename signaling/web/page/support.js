@@ -10,9 +10,10 @@ import { voiceConfig } from "../sound/voiceEncoder.js";
 const AV1 = "av01.0.00M.08";
 
 /**
- * connection, secure: without them no call. The others: what works less without them (words.js).
- * @typedef {Readonly<{connection: boolean, secure: boolean, picture: boolean, voice: boolean, camera: boolean,
- *   microphone: boolean, isolated: boolean}>} Support
+ * connection, secure: without them no call. tracks: an ordinary call is possible. The others: what works less without them
+ * (words.js).
+ * @typedef {Readonly<{connection: boolean, secure: boolean, tracks: boolean, picture: boolean, voice: boolean,
+ *   camera: boolean, microphone: boolean, isolated: boolean}>} Support
  */
 
 /** @param {number} bps @param {number} frameMs @returns {Promise<Support>} */
@@ -26,8 +27,9 @@ export async function browserSupport(bps, frameMs) {
     supported(() => AudioEncoder.isConfigSupported(voiceConfig(bps, frameMs))),
   ]);
   const connection = "RTCPeerConnection" in globalThis && "createDataChannel" in RTCPeerConnection.prototype;
+  const tracks = connection && "addTransceiver" in RTCPeerConnection.prototype;
   const { isSecureContext: secure, crossOriginIsolated: isolated } = globalThis;
-  return Object.freeze({ connection, secure, picture, voice, camera, microphone, isolated });
+  return Object.freeze({ connection, secure, tracks, picture, voice, camera, microphone, isolated });
 }
 
 /**

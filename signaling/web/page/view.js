@@ -30,6 +30,18 @@ export function warn(text) {
   alert.textContent = text;
 }
 
+/**
+ * The security number of the connection.
+ * @param {string | null} digits
+ * @param {string} sentence What to do with it, or why there is none; empty: there is no connection.
+ */
+export function secure(digits, sentence) {
+  byId("security").hidden = !sentence;
+  byId("digits").hidden = digits === null;
+  byId("digits").textContent = digits ?? "";
+  byId("compare").textContent = sentence;
+}
+
 /** @param {"lobby" | "call" | "ended"} name Which part of the page is shown. */
 export function show(name) {
   for (const id of ["lobby", "call", "ended"]) byId(id).hidden = id !== name;
@@ -48,13 +60,50 @@ export function hold(text) {
  * @param {string} label
  */
 export function freshCanvas(holder, label) {
-  holder.querySelector("canvas")?.remove();
   const canvas = document.createElement("canvas");
   canvas.width = 256;
   canvas.height = 256;
   canvas.setAttribute("aria-label", label);
-  holder.prepend(canvas);
+  replaceShown(holder, canvas);
   return canvas;
+}
+
+/**
+ * The same for a camera's picture as it is.
+ * @param {HTMLElement} holder
+ * @param {string} label
+ * @param {MediaStream} stream
+ * @param {boolean} silent One's own.
+ */
+export function freshVideo(holder, label, stream, silent) {
+  const video = document.createElement("video");
+  video.autoplay = true;
+  video.playsInline = true;
+  video.muted = silent;
+  video.srcObject = stream;
+  video.setAttribute("aria-label", label);
+  replaceShown(holder, video);
+}
+
+/**
+ * One picture in place of the one that `holder` shows.
+ * @param {HTMLElement} holder
+ * @param {HTMLCanvasElement | HTMLVideoElement} shown
+ */
+export function replaceShown(holder, shown) {
+  holder.querySelector("canvas, video")?.remove();
+  holder.prepend(shown);
+}
+
+/**
+ * What the page says of an ordinary call.
+ * @param {string} sentence Empty: nothing.
+ * @param {boolean} asks Whether this person may agree.
+ */
+export function offer(sentence, asks) {
+  byId("ordinary").hidden = !sentence;
+  byId("ordinary-words").textContent = sentence;
+  byId("agree").hidden = !asks;
 }
 
 /**

@@ -16,6 +16,8 @@ export const STATES = Object.freeze({
   "peer-left": "The other person hung up.",
   "peer-refused": "The other end does not speak this protocol. The call was ended.",
   "other-model": "The other end uses another version of facewire. Use the same version at both ends.",
+  "not-authentic":
+    "The security number could not be made: what the other end sent does not fit together. Somebody may sit between you, so the call was ended.",
   broken: "Something in this page failed, so the call was ended. Reload the page to try again.",
 });
 
@@ -48,6 +50,19 @@ export const DEVICES = Object.freeze(
   }),
 );
 export const DEVICE_FAILED = "The camera or microphone cannot be used. Join without, or choose another.";
+
+export const COMPARE =
+  "Read this number to each other. If you see different ones, somebody sits between you and can listen in: hang up.";
+export const NO_DIGITS = "This browser does not tell which certificate the other end used, so there is no number to compare.";
+
+/** Ordinary calls, see ordinary.js. */
+export const ORDINARY = Object.freeze({
+  lobby:
+    "If the other person uses a browser too and agrees, an ordinary video call is made instead: then your camera's picture itself is sent.",
+  ask: "The other person's browser lacks a part that this call needs. You can both go on with an ordinary video call: then your camera's picture itself is sent, and it needs a much better connection.",
+  wait: "This browser lacks a part that this call needs. The other person was asked to agree to an ordinary video call.",
+  on: "Connected by an ordinary video call: pictures and voices are sent as they are.",
+});
 
 export const NO_LINK =
   "This address has no invitation in it. Start a call here, or open the link that the other person sent you.";

@@ -91,8 +91,16 @@ class RenderWorker {
     } else if (message.type === "keyframe") {
       this.#keyframes = [...this.#keyframes.slice(-1), message.keyframe];
     } else if (message.type === "heard") this.#ears?.push(message.mediaMs, message.pcm);
-    else if (message.type === "reset") this.#ears?.reset();
+    else if (message.type === "reset") this.#reset();
     void this.#work();
+  }
+
+  /** Another connection, perhaps to somebody else: ids of keyframes begin anew, and nobody is shown with an earlier face. */
+  #reset() {
+    this.#gallery = new Map();
+    this.#keyframes = [];
+    this.#waiting = null;
+    this.#ears?.reset();
   }
 
   /** One thing after the other; a keyframe goes first, because pictures need it. */
@@ -112,18 +120,21 @@ class RenderWorker {
   /** @param {Keyframe} keyframe */
   async #prepare(keyframe) {
     const { keyframeId } = keyframe;
+    const gallery = this.#gallery;
     try {
       const { widthPx, heightPx } = keyframe;
       const decoded = await decodeKeyframePicture(keyframe.image, widthPx, heightPx);
       const whole = widthPx === PICTURE_SIZE_PX && heightPx === PICTURE_SIZE_PX;
       const rgb = whole ? decoded : resized(decoded, widthPx, heightPx, PICTURE_SIZE_PX);
       const state = await this.#renderer.encodeReference(keyframe, rgb);
-      this.#gallery.delete(keyframeId);
-      this.#gallery.set(keyframeId, { keyframe, rgb, state });
-      const oldest = this.#gallery.keys().next();
-      if (this.#gallery.size > GALLERY_SIZE && !oldest.done) this.#gallery.delete(oldest.value);
+      if (gallery !== this.#gallery) return;
+      gallery.delete(keyframeId);
+      gallery.set(keyframeId, { keyframe, rgb, state });
+      const oldest = gallery.keys().next();
+      if (gallery.size > GALLERY_SIZE && !oldest.done) gallery.delete(oldest.value);
       this.#port.postMessage({ type: "reference", keyframeId, usable: true, malformed: false });
     } catch (error) {
+      if (gallery !== this.#gallery) return;
       const malformed = error instanceof RemoteError;
       if (!malformed) console.error("a reference could not be prepared", error);
       this.#port.postMessage({ type: "reference", keyframeId, usable: false, malformed });
@@ -175,9 +186,10 @@ class RenderWorker {
   async #stepDown(size) {
     this.#renderer = await openRenderer(size, this.#manifest, this.#coding, this.#threads);
     this.#size = size;
-    for (const [keyframeId, { keyframe, rgb }] of this.#gallery) {
+    const gallery = this.#gallery;
+    for (const [keyframeId, { keyframe, rgb }] of gallery) {
       const state = await this.#renderer.encodeReference(keyframe, rgb);
-      this.#gallery.set(keyframeId, { keyframe, rgb, state });
+      gallery.set(keyframeId, { keyframe, rgb, state });
     }
   }
 }

@@ -2,7 +2,7 @@
  * Opus packets of a peer to sound, through WebCodecs.
  *
  * Must not import state machines. Invariant: bytes of a peer give bounded sound or count as broken; a decoder that
- * failed is replaced. Sound comes some milliseconds after the packet.
+ * failed is replaced, and a browser without one is silent. Sound comes some milliseconds after the packet.
  */
 
 import { RemoteError } from "../codec/errors.js";
@@ -40,7 +40,7 @@ export class OpusDecoder {
       this.broken += 1;
       return;
     }
-    if (this.#waiting.length >= WAITING_MAX) return;
+    if (this.#waiting.length >= WAITING_MAX || !("AudioDecoder" in globalThis)) return;
     const decoder = this.#open();
     this.#waiting.push(packet.mediaMs);
     // Its own count as a time: a decoder may smooth times that jump, and order is all that is needed.
