@@ -47,7 +47,7 @@ def test_a_finished_call_becomes_numbers_and_a_page_without_requests(
     assert measured.vgg_absent and quality["rebuilt"].vgg is None
     assert quality["rebuilt"].landmark_px is not None and quality["frozen"].landmark_px is not None
     assert quality["rebuilt"].landmark_px < quality["frozen"].landmark_px
-    assert measured.rival.target_kbps == pytest.approx(20 - 6 - 9.3, abs=0.5)
+    assert measured.rival.target_kbps == pytest.approx(20 - 6 - 8.5, abs=0.5)
     assert set(steps) == {"AV1 at the same rate", "measuring"}
     page = render_page(measured, "a <clip>.mp4")
     assert "a &lt;clip&gt;.mp4" in page

@@ -12,13 +12,16 @@ def test_a_convolution_keeps_or_halves_the_size(stride: int, side: int) -> None:
 
 def test_the_modulation_starts_without_effect() -> None:
     block, x = ModulatedBlock(4, 6), torch.rand(2, 4, 8, 8)
-    assert torch.equal(block(x, torch.randn(2, 6)), block(x, torch.zeros(2, 6)))
+    of_one, of_none = block.modulate(torch.randn(2, 6)), block.modulate(torch.zeros(2, 6))
+    assert of_one.shape == (2, 8)
+    assert torch.equal(block(x, of_one), block(x, of_none))
 
 
 def test_a_trained_modulation_tells_identities_apart() -> None:
     block, x = ModulatedBlock(4, 6), torch.rand(1, 4, 8, 8)
     torch.nn.init.normal_(block.modulation.weight)
-    assert not torch.allclose(block(x, torch.ones(1, 6)), block(x, -torch.ones(1, 6)))
+    one, other = block.modulate(torch.ones(1, 6)), block.modulate(-torch.ones(1, 6))
+    assert not torch.allclose(block(x, one), block(x, other))
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])
