@@ -65,7 +65,9 @@ VOICE_HEADER_BYTES: Final = 2
 MOTION_STEPS_MS: Final = (20, 40, 80, 160)
 MOTION_OFFSET_MIN_MS: Final = -512
 MOTION_OFFSET_MAX_MS: Final = 511
-MOTION_HEADER_BYTES: Final = 4
+MOTION_HEADER_BYTES: Final = 3
+"""With a base; without one it names its keyframe in one byte more."""
+MOTION_HEADER_MAX_BYTES: Final = MOTION_HEADER_BYTES + 1
 BUNDLE_HEADER_BYTES: Final = 6
 PART_HEADER_BYTES: Final = 10
 
@@ -74,17 +76,24 @@ PART_HEADER_BYTES: Final = 10
 class MotionSection:
     """A run of equally spaced motion frames of one keyframe.
 
+    keyframe_id: 0..255 where nothing is predicted; None with a prediction base, whose keyframe it is.
     media_ms: wrapped time of the first frame. step_ms: one of MOTION_STEPS_MS. count: 1..8 frames.
     base_distance_ms: the prediction base's distance before media_ms (multiple of 20, 0 = absolute). coded:
     range-coded symbols.
     """
 
-    keyframe_id: int
+    keyframe_id: int | None
     media_ms: int
     step_ms: int
     count: int
     base_distance_ms: int
     coded: bytes
+
+    def head(self) -> bytes:
+        """Return its base, and the keyframe where no base tells it."""
+        if self.keyframe_id is None:
+            return pack_uints((self.base_distance_ms // BASE_UNIT_MS, 1))
+        return pack_uints((0, 1), (self.keyframe_id, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +214,7 @@ def _motion_bytes(sections: tuple[MotionSection, ...], bundle_ms: int) -> bytes:
         offset_ms = unwrap_ms(section.media_ms, bundle_ms) - bundle_ms
         timing = MOTION_STEPS_MS.index(section.step_ms) << 10 | offset_ms - MOTION_OFFSET_MIN_MS
         timing |= more << 15 | (section.count - 1) << 12
-        pieces.append(
-            pack_uints(
-                (section.keyframe_id, 1),
-                (section.base_distance_ms // BASE_UNIT_MS, 1),
-                (timing, 2),
-            )
-        )
+        pieces.append(section.head() + pack_uints((timing, 2)))
         pieces.append((pack_uints((len(section.coded), 2)) if more else b"") + section.coded)
     return b"".join(pieces)
 
@@ -259,7 +262,8 @@ def _parse_motion(reader: ByteReader, bundle_ms: int) -> tuple[MotionSection, ..
     sections: list[MotionSection] = []
     frames, more = 0, 1
     while more:
-        keyframe_id, base, timing = reader.uint(1), reader.uint(1), reader.uint(2)
+        base = reader.uint(1)
+        keyframe_id, timing = None if base else reader.uint(1), reader.uint(2)
         more, count = timing >> 15, (timing >> 12 & 7) + 1
         frames += count
         if frames > BUNDLE_MAX_MOTION_FRAMES:

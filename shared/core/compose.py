@@ -14,7 +14,7 @@ from shared.frames import MotionFrame, VoicePacket
 from shared.limits import BUNDLE_MAX_MOTION_FRAMES, BUNDLE_MAX_VOICE_PACKETS, MESSAGE_MAX_BYTES
 from shared.media_time import wrap_ms
 from shared.wire import (
-    MOTION_HEADER_BYTES,
+    MOTION_HEADER_MAX_BYTES,
     MOTION_OFFSET_MAX_MS,
     MOTION_OFFSET_MIN_MS,
     Ack,
@@ -80,7 +80,7 @@ def _sections(
             break
         sections.append(section)
         count += section.count
-        room -= MOTION_HEADER_BYTES + LENGTH_BYTES + len(section.coded)
+        room -= MOTION_HEADER_MAX_BYTES + LENGTH_BYTES + len(section.coded)
         if section.count < len(run):
             break
     return tuple(sections), count
@@ -90,11 +90,10 @@ def _longest(run: list[MotionFrame], base: MotionFrame | None, room: int) -> Mot
     """The longest start of `run` whose section fits into `room` bytes, None when not even one frame does."""
     for count in range(len(run), 0, -1):
         coded = encode_motion(run[:count], base)
-        if MOTION_HEADER_BYTES + LENGTH_BYTES + len(coded) <= room:
+        if MOTION_HEADER_MAX_BYTES + LENGTH_BYTES + len(coded) <= room:
             first = run[0]
             step_ms = run[1].media_ms - first.media_ms if count > 1 else DEFAULT_STEP_MS
             distance_ms = first.media_ms - base.media_ms if base else 0
-            return MotionSection(
-                first.keyframe_id, wrap_ms(first.media_ms), step_ms, count, distance_ms, coded
-            )
+            named = None if base else first.keyframe_id
+            return MotionSection(named, wrap_ms(first.media_ms), step_ms, count, distance_ms, coded)
     return None

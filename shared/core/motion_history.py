@@ -60,15 +60,16 @@ class MotionHistory:
         first_ms = unwrap_ms(section.media_ms, near_ms)
         if first_ms < 0:
             raise MalformedMessage("motion before the start of the media clock")
-        base_symbols, distance = None, 1
-        if section.base_distance_ms:
+        keyframe_id, base_symbols, distance = section.keyframe_id, None, 1
+        if keyframe_id is None:
             base_ms = first_ms - section.base_distance_ms
             base = fresh.get(base_ms) or self._frames.get(base_ms)
-            if base is None or base.keyframe_id != section.keyframe_id:
+            if base is None:
                 raise UnknownReference(
                     f"motion predicted from a frame {section.base_distance_ms} ms before it"
                 )
-            base_symbols, distance = base.symbols, frame_distance(base_ms, first_ms)
+            keyframe_id, base_symbols = base.keyframe_id, base.symbols
+            distance = frame_distance(base_ms, first_ms)
         rows = decode_motion(section.coded, section.count, base_symbols, distance)
         times = range(first_ms, first_ms + section.count * section.step_ms, section.step_ms)
-        return [MotionFrame(ms, section.keyframe_id, row) for ms, row in zip(times, rows, strict=True)]
+        return [MotionFrame(ms, keyframe_id, row) for ms, row in zip(times, rows, strict=True)]

@@ -33,7 +33,7 @@ def decoder_arrivals() -> list[Arrival]:
     arrivals = []
     for index in range(40):
         media_ms = (16_776_416 + index * 80) % (1 << 24)
-        section = MotionSection(1, media_ms, 40, 2, 80 if index == 20 else 0, b"")
+        section = MotionSection(None if index == 20 else 1, media_ms, 40, 2, 80 if index == 20 else 0, b"")
         voice = (VoicePacket(media_ms, 80, bytes([index])),)
         bundle = Bundle((65_520 + index) % 65_536, voice, (section,), None, _pictures(index, media_ms))
         if index not in (5, 6, 19):

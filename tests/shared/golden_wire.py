@@ -48,7 +48,7 @@ ACK = Ack(
     wants_intra=(VideoKind.THUMBNAIL, VideoKind.VIDEO),
 )
 VOICE = (VoicePacket(40_960, 80, bytes(range(12))),)
-MOTION = (MotionSection(0, 40_980, 40, 2, 600, bytes.fromhex("a1b2c3d4e5")),)
+MOTION = (MotionSection(None, 40_980, 40, 2, 600, bytes.fromhex("a1b2c3d4e5")),)
 THUMBNAIL = VideoUnit(VideoKind.THUMBNAIL, 255, 40_980, False, 96, bytes.fromhex("0a0b0c"))
 
 MESSAGES: dict[str, Message] = {
@@ -64,10 +64,12 @@ MESSAGES: dict[str, Message] = {
     ),
     "bundle_motion_absolute": Bundle(7, (), (MotionSection(255, 1000, 40, 1, 0, b""),)),
     "bundle_motion_two_sections": Bundle(
-        8, (), (MotionSection(1, 2000, 80, 3, 5100, b"\x11\x22"), MotionSection(2, 2240, 20, 5, 0, b"\x33"))
+        8,
+        (),
+        (MotionSection(None, 2000, 80, 3, 5100, b"\x11\x22"), MotionSection(2, 2240, 20, 5, 0, b"\x33")),
     ),
     "bundle_motion_before_voice": Bundle(
-        9, (VoicePacket(100, 40, b"\x55"),), (MotionSection(3, 16_777_100, 160, 8, 20, b"\x66"),)
+        9, (VoicePacket(100, 40, b"\x55"),), (MotionSection(None, 16_777_100, 160, 8, 20, b"\x66"),)
     ),
     "bundle_ack": Bundle(10, VOICE, MOTION, ACK),
     "bundle_thumbnail": Bundle(11, VOICE, MOTION, None, (THUMBNAIL,)),

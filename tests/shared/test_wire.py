@@ -97,13 +97,14 @@ def motions(draw: st.DrawFn, anchor_ms: int | None) -> tuple[MotionSection, ...]
     sections: list[MotionSection] = []
     for index in range(draw(st.integers(0, 3))):
         offset_ms = draw(st.integers(-512, 511))
+        base_ms = 20 * draw(st.integers(0, 255))
         sections.append(
             MotionSection(
-                draw(st.integers(0, 255)),
+                None if base_ms else draw(st.integers(0, 255)),
                 wrap_ms(anchor_ms + (offset_ms if index else 0)),
                 draw(st.sampled_from(MOTION_STEPS_MS)),
                 draw(st.integers(1, 2)),
-                20 * draw(st.integers(0, 255)),
+                base_ms,
                 draw(st.binary(max_size=40)),
             )
         )
@@ -198,11 +199,11 @@ def test_the_description_of_the_golden_files_is_complete() -> None:
         assert described[f"{name}.bin"] == golden_wire.describe(message)
 
 
-def test_a_bundle_with_voice_and_motion_costs_twelve_bytes() -> None:
+def test_a_bundle_with_voice_and_predicted_motion_costs_eleven_bytes() -> None:
     bundle = MESSAGES["bundle_voice_motion"]
     assert isinstance(bundle, Bundle)
     media_bytes = len(bundle.voice[0].data) + len(bundle.motion[0].coded)
-    assert len(bytes(bundle)) - media_bytes == 12
+    assert len(bytes(bundle)) - media_bytes == 11
 
 
 def test_a_plain_acknowledgement_takes_eighteen_bytes_and_one_for_each_arrival_before_the_newest() -> None:
@@ -307,7 +308,7 @@ def test_motion_frames_are_counted_over_all_sections() -> None:
 
 
 def test_a_base_may_be_as_old_as_the_limit() -> None:
-    section = MotionSection(0, 9000, 40, 1, BASE_MAX_DISTANCE_MS, b"x")
+    section = MotionSection(None, 9000, 40, 1, BASE_MAX_DISTANCE_MS, b"x")
     assert parse(bytes(Bundle(0, (), (section,)))) == Bundle(0, (), (section,))
     with pytest.raises(OverflowError):
         bytes(Bundle(0, (), (replace(section, base_distance_ms=BASE_MAX_DISTANCE_MS + BASE_UNIT_MS),)))

@@ -32,7 +32,7 @@ const coded = Array.from({ length: BUNDLES }, (_, i) => {
 });
 const messages = coded.map((bytes, i) => {
   const mediaMs = i * BUNDLE_MS;
-  const section = { keyframeId: 0, mediaMs, stepMs: 40, count: 2, baseDistanceMs: i ? 40 : 0, coded: bytes };
+  const section = { keyframeId: i ? null : 0, mediaMs, stepMs: 40, count: 2, baseDistanceMs: i ? 40 : 0, coded: bytes };
   const packet = { mediaMs, durationMs: BUNDLE_MS, data: voice };
   return messageBytes({ type: "Bundle", seq: i, voice: [packet], motion: [section], ack: null });
 });

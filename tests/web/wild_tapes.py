@@ -81,9 +81,11 @@ def _message(rng: random.Random, seq: int, media_ms: int) -> bytes:
         return bytes(part) if rng.random() < 0.9 else _forged(part)
     voice = (VoicePacket(media_ms, 80, rng.randbytes(5)),) if rng.random() < 0.6 else ()
     base_ms = rng.choice((0, 0, 40, 80, 120, 400))
-    sections = [MotionSection(number // 3, media_ms, 40, rng.randint(1, 3), base_ms, b"")]
+    sections = [
+        MotionSection(None if base_ms else number // 3, media_ms, 40, rng.randint(1, 3), base_ms, b"")
+    ]
     if rng.random() < 0.3:
-        sections.append(MotionSection(number // 3, (media_ms + 120) % (1 << 24), 40, 1, 40, b""))
+        sections.append(MotionSection(None, (media_ms + 120) % (1 << 24), 40, 1, 40, b""))
     ack = Ack(keyframes_held=(number,)) if rng.random() < 0.1 else None
     pictures = _pictures(rng, media_ms) if rng.random() < 0.3 else ()
     return bytes(Bundle(seq, voice, tuple(sections), ack, pictures))

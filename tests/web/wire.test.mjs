@@ -65,8 +65,8 @@ test("what has no place in a message is not written", () => {
     { motion: [{ ...section, stepMs: 50 }] },
     { motion: [{ ...section, count: 9 }] },
     { motion: [{ ...section, mediaMs: 512 }] },
-    { motion: [{ ...section, baseDistanceMs: 30 }] },
-    { motion: [{ ...section, baseDistanceMs: 5120 }] },
+    { motion: [{ ...section, keyframeId: null, baseDistanceMs: 30 }] },
+    { motion: [{ ...section, keyframeId: null, baseDistanceMs: 5120 }] },
   ]) {
     assert.throws(() => messageBytes({ ...bundle, ...wrong }), RangeError, JSON.stringify(wrong));
   }

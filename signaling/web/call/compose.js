@@ -19,7 +19,7 @@ import { BUNDLE_MAX_MOTION_FRAMES, BUNDLE_MAX_VOICE_PACKETS, MESSAGE_MAX_BYTES }
 /** @import { Bundle, MotionSection } from "../codec/wireBundle.js" */
 /** @import { AckHistory } from "./ackHistory.js" */
 
-const MOTION_HEADER_BYTES = 4;
+const MOTION_HEADER_MAX_BYTES = 4;
 const LENGTH_BYTES = 2;
 /** Room for motion when no voice travels with it: the rest is for the bundle's header and an acknowledgement. */
 const MOTION_ALONE_BYTES = MESSAGE_MAX_BYTES - 64;
@@ -93,7 +93,7 @@ function sectionsOf(frames, bundleMs, room, history, tables) {
     if (section === null) break;
     sections.push(section);
     count += section.count;
-    left -= MOTION_HEADER_BYTES + LENGTH_BYTES + section.coded.length;
+    left -= MOTION_HEADER_MAX_BYTES + LENGTH_BYTES + section.coded.length;
     if (section.count < run.length) break;
   }
   return { sections, count };
@@ -113,11 +113,12 @@ function longest(run, base, room, tables) {
   for (let count = run.length; count > 0; count -= 1) {
     const symbols = run.slice(0, count).map((frame) => frame.symbols);
     const coded = encodeMotion(symbols, base?.symbols ?? null, distance, tables);
-    if (MOTION_HEADER_BYTES + LENGTH_BYTES + coded.length <= room) {
+    if (MOTION_HEADER_MAX_BYTES + LENGTH_BYTES + coded.length <= room) {
       const stepMs = count > 1 ? run[1].mediaMs - first.mediaMs : DEFAULT_STEP_MS;
       const baseDistanceMs = base === null ? 0 : first.mediaMs - base.mediaMs;
       const mediaMs = wrapMs(first.mediaMs);
-      return Object.freeze({ keyframeId: first.keyframeId, mediaMs, stepMs, count, baseDistanceMs, coded });
+      const keyframeId = base === null ? first.keyframeId : null;
+      return Object.freeze({ keyframeId, mediaMs, stepMs, count, baseDistanceMs, coded });
     }
   }
   return null;

@@ -67,10 +67,11 @@ export class MotionHistory {
    * @returns {MotionFrame[]}
    */
   #decodeSection(section, nearMs, fresh) {
-    const { keyframeId, count, stepMs } = section;
+    const { count, stepMs } = section;
     const firstMs = unwrapMs(section.mediaMs, nearMs);
     if (firstMs < 0) throw new MalformedMessage("motion before the start of the media clock");
-    const base = section.baseDistanceMs ? this.#base(section, firstMs, fresh) : null;
+    const base = section.keyframeId === null ? this.#base(section, firstMs, fresh) : null;
+    const keyframeId = base?.keyframeId ?? /** @type {number} */ (section.keyframeId);
     const distance = base === null ? 1 : frameDistance(base.mediaMs, firstMs);
     const rows = decodeMotion(section.coded, count, base === null ? null : base.symbols, distance, this.#tables);
     return rows.map((symbols, i) => Object.freeze({ mediaMs: firstMs + i * stepMs, keyframeId, symbols }));
@@ -84,7 +85,7 @@ export class MotionHistory {
   #base(section, firstMs, fresh) {
     const baseMs = firstMs - section.baseDistanceMs;
     const base = fresh.get(baseMs) ?? this.#frames.get(baseMs);
-    if (base === undefined || base.keyframeId !== section.keyframeId) {
+    if (base === undefined) {
       throw new UnknownReference(`motion predicted from a frame ${section.baseDistanceMs} ms before it`);
     }
     return base;

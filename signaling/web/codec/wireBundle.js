@@ -37,10 +37,11 @@ const MOTION_OFFSET_MIN_MS = -512;
 const MOTION_OFFSET_MAX_MS = 511;
 
 /**
- * A run of equally spaced motion frames of one keyframe. mediaMs: wrapped time of the first frame. stepMs: 20, 40, 80
+ * A run of equally spaced motion frames of one keyframe. keyframeId: 0..255 where nothing is predicted; null with a
+ * prediction base, whose keyframe it is. mediaMs: wrapped time of the first frame. stepMs: 20, 40, 80
  * or 160. count: 1 to 8 frames. baseDistanceMs: the prediction base's distance before mediaMs (multiple of 20, 0:
  * absolute). coded: range-coded symbols.
- * @typedef {Readonly<{keyframeId: number, mediaMs: number, stepMs: number, count: number,
+ * @typedef {Readonly<{keyframeId: number | null, mediaMs: number, stepMs: number, count: number,
  *   baseDistanceMs: number, coded: Uint8Array}>} MotionSection
  */
 
@@ -117,9 +118,16 @@ function motionPieces(sections, bundleMs) {
     const step = placeOf(section.stepMs, MOTION_STEPS_MS);
     const count = fitting(section.count, 1, BUNDLE_MAX_MOTION_FRAMES) - 1;
     const timing = (more << 15) | (count << 12) | (step << 10) | offset;
-    const head = packUints([section.keyframeId, 1], [section.baseDistanceMs / BASE_UNIT_MS, 1], [timing, 2]);
-    return more ? [head, packUints([section.coded.length, 2]), section.coded] : [head, section.coded];
+    const timed = packUints([timing, 2]);
+    return more
+      ? [sectionHead(section), timed, packUints([section.coded.length, 2]), section.coded]
+      : [sectionHead(section), timed, section.coded];
   });
+}
+
+/** Its base, and the keyframe where no base tells it. @param {MotionSection} section */
+function sectionHead({ keyframeId, baseDistanceMs }) {
+  return keyframeId === null ? packUints([baseDistanceMs / BASE_UNIT_MS, 1]) : packUints([0, 1], [keyframeId, 1]);
 }
 
 /** @param {number} value @param {readonly number[]} among */
@@ -192,8 +200,8 @@ function parseMotion(reader, bundleMs) {
   const sections = [];
   let frames = 0;
   for (let more = 1; more; ) {
-    const keyframeId = reader.uint(1);
     const baseDistanceMs = reader.uint(1) * BASE_UNIT_MS;
+    const keyframeId = baseDistanceMs ? null : reader.uint(1);
     const timing = reader.uint(2);
     more = timing >> 15;
     const count = ((timing >> 12) & 7) + 1;

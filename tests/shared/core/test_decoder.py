@@ -114,7 +114,7 @@ def test_media_before_the_start_is_refused() -> None:
 
 def test_motion_with_an_unknown_base_is_skipped_and_said_so() -> None:
     decoder = Decoder()
-    section = MotionSection(0, 1000, 40, 1, 200, b"")
+    section = MotionSection(None, 1000, 40, 1, 200, b"")
     events = decoder.receive(bytes(Bundle(0, (VoicePacket(1000, 20, b"x"),), (section,))), 0)
     assert [type(event) for event in events] == [VoiceReceived]
     ack = decoder.take_ack(0)
@@ -125,11 +125,11 @@ def test_motion_with_an_unknown_base_is_skipped_and_said_so() -> None:
     assert ack is not None and not ack.bases_lost and ack.report is not None
 
 
-def test_a_base_of_another_keyframe_is_unknown() -> None:
+def test_predicted_motion_is_of_the_keyframe_of_its_base() -> None:
     decoder = Decoder()
-    decoder.receive(bytes(Bundle(0, (), (MotionSection(0, 1000, 40, 1, 0, b""),))), 0)
-    assert decoder.receive(bytes(Bundle(1, (), (MotionSection(1, 1040, 40, 1, 40, b""),))), 0) == []
-    assert decoder.stats.undecodable == 1
+    decoder.receive(bytes(Bundle(0, (), (MotionSection(9, 1000, 40, 1, 0, b""),))), 0)
+    (event,) = decoder.receive(bytes(Bundle(1, (), (MotionSection(None, 1040, 40, 1, 40, b""),))), 0)
+    assert isinstance(event, MotionReceived) and event.frame.keyframe_id == 9
 
 
 def test_motion_that_no_encoder_wrote_is_refused_and_changes_nothing() -> None:

@@ -147,9 +147,10 @@ def test_a_known_frame_keeps_its_symbols() -> None:
 
 def test_a_section_may_rest_on_one_before_it() -> None:
     history = MotionHistory()
-    sections = [MotionSection(0, 1000, 40, 1, 0, b""), MotionSection(0, 1100, 40, 1, 100, b"")]
+    sections = [MotionSection(7, 1000, 40, 1, 0, b""), MotionSection(None, 1100, 40, 1, 100, b"")]
     frames, complete = history.decode(sections, 1000)
     assert complete and len(frames) == 2
+    assert [frame.keyframe_id for frame in frames] == [7, 7]
     assert len(history) == 0
     assert frames[1].symbols.dtype == np.int16
 
