@@ -25,6 +25,7 @@ DELAY_MS: Final = 20.0
 CALL_S: Final = 12.0
 LONG_CALL_S: Final = 20.0
 LADDER_MAX_KBPS: Final = 100.0
+"""For senders that may use all that a link ever carries; their own default is 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ def _both(name: str, about: str, seed: int, way: Impairment, seconds: float = CA
     return Link(name, about, seed, way, way, seconds)
 
 
-def _ladder(name: str, about: str, seed: int, way: Impairment) -> Link:
-    """A link whose rate changes: the sender chooses by itself and may use all that the link ever carries."""
-    return Link(name, about, seed, way, way, LONG_CALL_S, rung="auto", max_kbps=LADDER_MAX_KBPS)
+def _ladder(name: str, about: str, seed: int, way: Impairment, max_kbps: float | None = None) -> Link:
+    """A link whose rate changes: the sender chooses by itself, up to its own default or to max_kbps."""
+    return Link(name, about, seed, way, way, LONG_CALL_S, rung="auto", max_kbps=max_kbps)
 
 
 _BURSTS: Final = outages(duration_ms=500, every_ms=5000, jitter_ms=500, until_ms=20_000, seed=4)
@@ -135,6 +136,13 @@ _TABLE: Final = (
         Impairment(delay_ms=DELAY_MS, rate=_DROP, queue_bytes=4000),
     ),
     _ladder(
+        "drop100to15_wide",
+        "the same link, with a sender that may use all of it (--max-kbps 100): pictures are sent until it falls",
+        12,
+        Impairment(delay_ms=DELAY_MS, rate=_DROP, queue_bytes=4000),
+        LADDER_MAX_KBPS,
+    ),
+    _ladder(
         "cellular",
         "rate from the trace generator: median 60 kbit/s, spread 0.6, never below 12; queue of 4,000 bytes",
         11,
@@ -143,6 +151,7 @@ _TABLE: Final = (
             rate=cellular_trace(11, LONG_CALL_S, mean_kbps=60, spread=0.6, floor_kbps=12),
             queue_bytes=4000,
         ),
+        LADDER_MAX_KBPS,
     ),
 )
 LINKS: Final = {link.name: link for link in _TABLE}

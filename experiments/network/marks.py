@@ -132,8 +132,8 @@ def _loss5() -> list[Mark]:
     ]
 
 
-def _drop() -> list[Mark]:
-    group, of = "100 to 15 kbit/s and back", _on("drop100to15")
+def _drop(link: str, about: str) -> list[Mark]:
+    group, of = f"100 to 15 kbit/s and back, {about}", _on(link)
     return [
         Mark(group, "rung follows, slower way", "s", 3, of, _named("follow_s"), told=True),
         Mark(group, "longest wait in the queue", "ms", 400, of, _named("queue_max_ms"), told=True),
@@ -149,7 +149,8 @@ MARKS: Final = (
     _pictures_go_on("loss20", "20 % random loss"),
     _pictures_go_on("burst500", "bursts of 500 ms"),
     Mark("3 s blackout", "picture and voice back", "ms", 1500, _on("blackout3s"), _named("recovery_ms")),
-    *_drop(),
+    *_drop("drop100to15", "sender's own limit"),
+    *_drop("drop100to15_wide", "sender may use all"),
 )
 
 

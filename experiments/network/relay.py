@@ -45,6 +45,7 @@ class Relay:
         self._link = link
         self._service = ""
         self._proxy: UdpProxy | None = None
+        self._logs: list[LinkLog] = []
         self._sender_offers = True
 
     @contextmanager
@@ -69,12 +70,18 @@ class Relay:
 
     @property
     def log(self) -> LinkLog | None:
-        """What the link saw so far; None when no call was set up."""
-        proxy = self._proxy
-        if proxy is None or proxy.began_us is None:
-            return None
-        count: ProxyCount = proxy.forward if self._sender_offers else proxy.reverse
-        return LinkLog(proxy.began_us, tuple(count.passages))
+        """What the link saw of the longest connection so far; None when none was set up.
+
+        The last need not be it: an end that did not hear the other's goodbye offers once more.
+        """
+        logs = self._logs + self._log_of_proxy()
+        return max(logs, key=lambda log: len(log.forward), default=None)
+
+    def _log_of_proxy(self) -> list[LinkLog]:
+        if self._proxy is None or self._proxy.began_us is None:
+            return []
+        count: ProxyCount = self._proxy.forward if self._sender_offers else self._proxy.reverse
+        return [LinkLog(self._proxy.began_us, tuple(count.passages))]
 
     async def _start(self) -> tuple[web.AppRunner, int]:
         app = web.Application()
@@ -139,6 +146,7 @@ class Relay:
     async def _take_offer(self, sdp: str, role: Role) -> str:
         """A new offer begins the link anew: the ends have lost each other and meet again."""
         if self._proxy is not None:
+            self._logs += self._log_of_proxy()
             self._proxy.close()
         ways = (self._link.forward, self._link.reverse)
         self._sender_offers = role is Role.SENDER

@@ -20,6 +20,7 @@ from shared.limits import (
     CAREFUL_BUNDLES,
     KNOWN_FRAMES,
     SENT_BUNDLES,
+    TRUST_AFTER_BUNDLES,
     TRUSTED_BUNDLES,
 )
 from shared.media_time import SEQ_WRAP, unwrap, unwrap_seq
@@ -126,10 +127,15 @@ class AckHistory:
         return next((base for base in known if can_be_base(base, frame)), None)
 
     @property
+    def careful(self) -> bool:
+        """Whether a loss was reported within the last CAREFUL_BUNDLES, or the receiver lost its history."""
+        return self._next < self._careful_until
+
+    @property
     def _trusting(self) -> bool:
-        """Whether bundles on their way may be counted on: none was lost lately, and reports still come."""
+        """Whether bundles on their way may be counted on: enough arrived, none was lost lately, and reports still come."""
         on_the_way = self._next - 1 - self._newest_acked
-        return self._newest_acked >= 0 and self._next >= self._careful_until and on_the_way <= TRUSTED_BUNDLES
+        return self._newest_acked >= TRUST_AFTER_BUNDLES - 1 and not self.careful and on_the_way <= TRUSTED_BUNDLES
 
     def _note_arrivals(self, newest: int, report: BundleReport) -> None:
         """Arrival times of the newest bundle and of the received ones before it, as far as the report tells."""

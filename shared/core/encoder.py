@@ -298,7 +298,7 @@ class Encoder:
 
     @property
     def _repeating(self) -> bool:
-        return self._history.loss > 0 if self._redundancy is None else self._redundancy
+        return self._history.careful if self._redundancy is None else self._redundancy
 
     def _take_ack(self, now_us: int) -> Ack | None:
         """The waiting acknowledgement, its age counted up to now."""

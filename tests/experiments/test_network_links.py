@@ -23,6 +23,7 @@ WANTED = {
     "duplicate",
     "blackout3s",
     "drop100to15",
+    "drop100to15_wide",
 }
 
 

@@ -16,6 +16,7 @@ import {
   CAREFUL_BUNDLES,
   KNOWN_FRAMES,
   SENT_BUNDLES,
+  TRUST_AFTER_BUNDLES,
   TRUSTED_BUNDLES,
 } from "./limits.js";
 
@@ -101,10 +102,15 @@ export class AckHistory {
     return sent.findLast(fits) ?? this.#known.findLast(fits) ?? null;
   }
 
-  /** Whether bundles on their way may be counted on: none was lost lately, and reports still come. */
+  /** Whether a loss was reported within the last CAREFUL_BUNDLES, or the receiver lost its history. */
+  get careful() {
+    return this.#next < this.#carefulUntil;
+  }
+
+  /** Whether bundles on their way may be counted on: enough arrived, none was lost lately, and reports still come. */
   get #trusting() {
     const onTheWay = this.#next - 1 - this.#newestAcked;
-    return this.#newestAcked >= 0 && this.#next >= this.#carefulUntil && onTheWay <= TRUSTED_BUNDLES;
+    return this.#newestAcked >= TRUST_AFTER_BUNDLES - 1 && !this.careful && onTheWay <= TRUSTED_BUNDLES;
   }
 
   /** @param {MotionFrame} frame */

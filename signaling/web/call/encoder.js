@@ -211,7 +211,7 @@ export class Encoder {
   /** @param {number} nowUs @returns {Outgoing} */
   #nextBundle(nowUs) {
     const { voice, motion } = this.#bundler.take();
-    const repeating = this.#history.loss > 0;
+    const repeating = this.#history.careful;
     const sentVoice = repeating ? withRepeatedVoice(this.#lastVoice, voice) : voice;
     const sentMotion = repeating ? withRepeatedMotion(this.#lastMotion, motion) : motion;
     const { bundle, carried } = compose(sentVoice, sentMotion, this.#takeAck(nowUs), this.#history, this.#tables);

@@ -30,7 +30,7 @@ export const BUNDLE_STALE_MS = 400;
 /** Messages of one call that may be malformed before it is ended: noise is survived, a peer that speaks something else is not. */
 export const CALL_MALFORMED_MAX = 100;
 
-/** After a loss was reported, so many bundles (10 s at 80 ms) are predicted from acknowledged frames only. */
+/** After a loss was reported, so many bundles (10 s at 80 ms) are predicted from acknowledged frames only, and repeat what the one before carried: at 5 % loss every fifth window of ACK_HISTORY_BITS shows none. */
 export const CAREFUL_BUNDLES = 128;
 
 /** Control messages waiting in the encoder; the oldest is dropped beyond that. */
@@ -98,6 +98,9 @@ export const SIGNALING_TEXT_MAX_BYTES = 256;
 
 /** Bundles that may be on their way while motion is predicted from them: an acknowledgement every 500 ms and a round trip. */
 export const TRUSTED_BUNDLES = 16;
+
+/** A call's first bundles (1.3 s at 80 ms) are predicted from acknowledged frames: nobody knows yet what the path loses. */
+export const TRUST_AFTER_BUNDLES = 16;
 
 /** Lost voice is concealed at full level for this long (Opus' own concealment decays too). */
 export const VOICE_CONCEAL_MS = 120;

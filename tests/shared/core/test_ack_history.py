@@ -12,12 +12,16 @@ from shared.limits import (
     CAREFUL_BUNDLES,
     KNOWN_FRAMES,
     SENT_BUNDLES,
+    TRUST_AFTER_BUNDLES,
     TRUSTED_BUNDLES,
 )
 from shared.wire import BundleReport
 from tests.shared.harness import frame_at, motion_walk
 
 WALK = motion_walk(400)
+
+ALL = (1 << 32) - 1
+"""A report's history: everything before its newest bundle arrived."""
 
 
 def frame(index: int, keyframe_id: int = 0) -> MotionFrame:
@@ -44,13 +48,24 @@ def test_nothing_is_a_base_before_it_is_acknowledged() -> None:
 
 
 def test_without_loss_bundles_on_their_way_are_counted_on_but_not_too_many() -> None:
-    history = sent(1)
-    history.acknowledge(BundleReport(0, 0, 0, 0), 1000)
-    for index in range(1, TRUSTED_BUNDLES + 1):
+    acked = TRUST_AFTER_BUNDLES - 1
+    history = sent(TRUST_AFTER_BUNDLES)
+    history.acknowledge(BundleReport(acked, ALL, 0, 0), 1000)
+    for index in range(acked + 1, acked + TRUSTED_BUNDLES + 1):
         history.record(index * 1000, (frame(index),))
-    assert base_ms(history, TRUSTED_BUNDLES + 1) == TRUSTED_BUNDLES * 40
-    history.record(20_000, (frame(TRUSTED_BUNDLES + 1),))
-    assert base_ms(history, TRUSTED_BUNDLES + 2) == 0
+    newest = acked + TRUSTED_BUNDLES
+    assert base_ms(history, newest + 1) == newest * 40
+    history.record(20_000, (frame(newest + 1),))
+    assert base_ms(history, newest + 2) == acked * 40
+
+
+def test_a_call_begins_with_bases_that_are_known_to_be_there() -> None:
+    history = sent(TRUST_AFTER_BUNDLES)
+    history.acknowledge(BundleReport(TRUST_AFTER_BUNDLES - 2, ALL, 0, 0), 1000)
+    assert base_ms(history, TRUST_AFTER_BUNDLES) == (TRUST_AFTER_BUNDLES - 2) * 40
+    history.acknowledge(BundleReport(TRUST_AFTER_BUNDLES - 1, ALL, 0, 0), 1000)
+    history.record(20_000, (frame(TRUST_AFTER_BUNDLES),))
+    assert base_ms(history, TRUST_AFTER_BUNDLES + 1) == TRUST_AFTER_BUNDLES * 40
 
 
 @pytest.mark.parametrize("how", ["reported loss", "bases lost"])
