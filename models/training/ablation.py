@@ -126,8 +126,14 @@ class Ablation:
         return {
             "without": list(self._rows[name]),
             "samples": int(scores["step"]) * settings["references"] * settings["frames"],
-            "seconds": float(scores["seconds"]), "scores": numbers, "settings": settings,
+            "seconds": float(scores["seconds"]), "scores": numbers, "settings": _portable(settings),
         }  # fmt: skip
+
+
+def _portable(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without this machine's folders: of a checkpoint only run and file."""
+    files = {name: value for name, value in settings.items() if name.endswith("_from") and value}
+    return settings | {name: "/".join(Path(value).parts[-2:]) for name, value in files.items()}
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
