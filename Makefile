@@ -17,7 +17,7 @@ IN_VENV := $(VENV)/bin/python
 LOCKED := pyproject.toml constraints.txt
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help venv demo bench-network test fuzz test-web web test-browser check format lock clean
+.PHONY: help venv demo bench-network experiments test fuzz test-web web test-browser check format lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ demo: $(VENV)/.demo ## make a call: INPUT=clip.mp4|camera (default: the project'
 bench-network: OUT := $(if $(filter out/demo,$(OUT)),out/network,$(OUT))
 bench-network: $(VENV)/.demo ## real calls through bad networks: CLIPS=dir, LINKS=clean,loss5 RUNGS=motion,voice; results in OUT
 	@$(IN_VENV) -m experiments.network --clips "$(CLIPS)" --out "$(OUT)" $(if $(LINKS),--links "$(LINKS)") $(if $(RUNGS),--rungs "$(RUNGS)")
+
+experiments: OUT := $(if $(filter out/demo,$(OUT)),out/experiments,$(OUT))
+experiments: $(VENV)/.experiments ## rates and quality beside other codecs: CLIPS=dir; results in OUT
+	@$(IN_VENV) -m experiments run --clips "$(CLIPS)" --out "$(OUT)"
 
 test: $(VENV)/.test ## run the tests, those marked slow left out
 	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
@@ -89,6 +93,11 @@ $(IN_VENV):
 $(VENV)/.demo: $(LOCKED) | $(IN_VENV)
 	@echo "Installing what the demo needs (no torch)"
 	@$(INSTALL) ".[demo]"
+	@touch $@
+
+$(VENV)/.experiments: $(LOCKED) | $(IN_VENV)
+	@echo "Installing what the experiments need (no torch)"
+	@$(INSTALL) ".[experiments]"
 	@touch $@
 
 $(VENV)/.test: $(LOCKED) | $(IN_VENV)

@@ -135,7 +135,11 @@ class AckHistory:
     def _trusting(self) -> bool:
         """Whether bundles on their way may be counted on: enough arrived, none was lost lately, and reports still come."""
         on_the_way = self._next - 1 - self._newest_acked
-        return self._newest_acked >= TRUST_AFTER_BUNDLES - 1 and not self.careful and on_the_way <= TRUSTED_BUNDLES
+        return (
+            self._newest_acked >= TRUST_AFTER_BUNDLES - 1
+            and not self.careful
+            and on_the_way <= TRUSTED_BUNDLES
+        )
 
     def _note_arrivals(self, newest: int, report: BundleReport) -> None:
         """Arrival times of the newest bundle and of the received ones before it, as far as the report tells."""

@@ -100,7 +100,7 @@ class Blackout:
 class RateStep:
     """From start_ms on the link carries `kbps` (> 0), headers included; the last step lasts for ever.
 
-    A recorded trace is a tuple of such steps.
+    A packet is served at the rate at which it began; see `PathStep` for links that change within a packet.
     """
 
     start_ms: int
@@ -109,6 +109,25 @@ class RateStep:
     def __post_init__(self) -> None:
         if self.kbps <= 0:
             raise ValueError("a rate is positive; use a Blackout for a link that carries nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """One step of a recorded link, from start_ms to the next step; the last one lasts for ever.
+
+    kbps: what leaves the queue, headers included; 0: nothing does, and packets wait; None: no limit. delay_ms: one way, on top of
+    the queue and of the impairment's own. loss: share of the packets that leave the queue and do not arrive, each on its own.
+    """
+
+    start_ms: int
+    kbps: float | None = None
+    delay_ms: float = 0.0
+    loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_probability(self.loss)
+        if self.delay_ms < 0 or (self.kbps is not None and self.kbps < 0):
+            raise ValueError("rates and delays of a path are not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +150,15 @@ class Impairment:
     """A reordered packet comes this much later than its turn and lets others pass."""
     duplicate_probability: float = 0.0
     blackouts: tuple[Blackout, ...] = ()
+    path: tuple[PathStep, ...] = ()
+    """A recorded link, which has no `rate` beside it. Before the first step there is neither limit nor loss."""
 
     def __post_init__(self) -> None:
         _check_probability(self.reorder_probability, self.duplicate_probability)
         if min(self.delay_ms, self.jitter_ms, self.reorder_ms, self.queue_bytes) < 0:
             raise ValueError("delays and queues are not negative")
-        starts = [step.start_ms for step in self.rate]
-        if starts != sorted(starts):
-            raise ValueError("rate steps come in the order of their start")
+        if self.rate and self.path:
+            raise ValueError("a link has rate steps or a path, not both")
+        for starts in ([step.start_ms for step in self.rate], [step.start_ms for step in self.path]):
+            if starts != sorted(starts):
+                raise ValueError("rate steps come in the order of their start")
