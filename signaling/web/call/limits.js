@@ -51,6 +51,12 @@ export const KEYFRAME_MAX_SIDE_PX = 512;
 /** Payload of one keyframe part (measured: parts of this size, paced, keep motion p95 at 45 ms). */
 export const KEYFRAME_PART_PAYLOAD_BYTES = 1100;
 
+/** The same at once: a whole gallery, the first picture of a call and its refinement. */
+export const KEYFRAME_RATE_BURST = 6;
+
+/** Keyframes of one call that are decoded and encoded in the long run (each costs the receiver 30 to 60 ms); more are refused. */
+export const KEYFRAME_RATE_PER_S = 1.0;
+
 /** A part is never sent again sooner than this (or the round trip), however often it is asked for. */
 export const KEYFRAME_RESEND_MIN_MS = 200;
 

@@ -17,7 +17,14 @@ import { Playout } from "../codec/playout.js";
 import { PROTOCOL_VERSION } from "../codec/wire.js";
 import { AuthenticationFailed } from "./authentication.js";
 import { Encoder } from "./encoder.js";
-import { CALL_MALFORMED_MAX, PEER_PROBE_MS, VOICE_LAG_MAX_MS } from "./limits.js";
+import {
+  CALL_MALFORMED_MAX,
+  KEYFRAME_RATE_BURST,
+  KEYFRAME_RATE_PER_S,
+  PEER_PROBE_MS,
+  VOICE_LAG_MAX_MS,
+} from "./limits.js";
+import { TokenBucket } from "./tokenBucket.js";
 
 /** @import { AuthCommit, AuthReveal, ControlMessage, Hello, MediaConfig } from "../codec/control.js" */
 /** @import { PictureDue, VoiceDue } from "../codec/due.js" */
@@ -72,6 +79,7 @@ export class CallSession {
   #heardUs;
   #bundleUs = -Infinity;
   #ended = false;
+  #keyframeRate = new TokenBucket(KEYFRAME_RATE_PER_S, KEYFRAME_RATE_BURST);
   /** @type {number | null} What was asked of the peer last. */
   #pinned = null;
   /** @type {Record<string, number>} Pictures that were due, by state. */
@@ -237,7 +245,9 @@ export class CallSession {
         this.#hooks.hear(event.packet);
         break;
       case "KeyframeReceived":
-        this.#hooks.keyframe(event.keyframe);
+        // Each is decoded and goes through a network: a peer that sends more of them than a call needs is refused.
+        if (this.#keyframeRate.take(nowUs)) this.#hooks.keyframe(event.keyframe);
+        else this.#decoder.refuseKeyframe(event.keyframe.keyframeId);
         break;
       case "AckReceived":
         this.#encoder.receiveAck(event.ack, nowUs);
