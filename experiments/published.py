@@ -47,7 +47,7 @@ CALL_ROWS: Final[tuple[Row, ...]] = (
     ("voice and picture apart p95, ms (clips with speech)", lambda call: call["av_skew_ms"]["p95"], 0),
     ("sender, ms a picture p50", lambda call: call["compute_ms"]["sender_frame_p50"], 1),
     ("receiver, ms a picture p50", lambda call: call["compute_ms"]["receiver_frame_p50"], 1),
-    ("calls made until a calm one, at most 5", lambda call: call.get("calls_made", 1), 0),
+    ("calls made until a calm one", lambda call: call.get("calls_made", 1), 0),
     ("processor time that the host gave to others, %", lambda call: _stolen(call), 1),
     ("memory sender, MB", lambda call: call["memory_mb"]["sender"], 0),
     ("memory receiver, MB", lambda call: call["memory_mb"]["receiver"], 0),
@@ -218,6 +218,23 @@ def ablation() -> str:
     return f"{ablation_table.table(result['rows'])}\n\n{_source(path, result)}"
 
 
+def training_speed() -> str:
+    """Samples a second of a training step, where its time goes and what the arithmetic allows."""
+    path = f"{EVALUATIONS}/throughput.json"
+    result = _read(path)
+    stages = ", ".join(f"{name} {spent:.0f}" for name, spent in result["stages_ms"].items())
+    rows = [
+        ["samples/s", f"{result['samples_per_s']:.1f}"],
+        [f"a step of {result['samples_a_step']} samples", f"{result['step_ms']:.0f} ms: {stages}"],
+        ["multiply-accumulates of a step, forward and backward", f"{result['gmac_a_step']:.1f} G"],
+        ["a 2048 x 2048 bfloat16 product here", f"{result['gemm_gmac_per_s']:.0f} GMAC/s"],
+        ["so at most", f"{result['bound_samples_per_s']:.1f} samples/s"],
+        ["bound / reached", f"{result['bound_samples_per_s'] / result['samples_per_s']:.2f}"],
+    ]
+    shown = table([f"`{result['size']}`, {result['threads']} threads", ""], rows)
+    return f"{shown}\n\n{_source(path, result)}"
+
+
 def network_marks() -> str:
     """What calls over impaired links have to reach, and whether they do."""
     result = _read(NETWORK)
@@ -239,7 +256,7 @@ def motion() -> str:
 TABLES: Final[dict[str, Callable[[], str]]] = {
     made_by.__name__: made_by
     for made_by in (
-        calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, network_marks, network_links, motion,
+        calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, training_speed, network_marks, network_links, motion,
     )
 }  # fmt: skip
 

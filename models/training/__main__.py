@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.allocator import keep_freed_memory
 from models.export.read_back import shipped_codec
 from models.losses.perceptual import Vgg19, default_vgg_path
 from models.networks.codec import Codec
@@ -74,6 +75,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Train; returns the exit status."""
     options = parse_arguments(arguments)
+    keep_freed_memory()
     try:
         if options.clips is not None:
             _fill_cache(options.clips, options.cache)

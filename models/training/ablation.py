@@ -19,6 +19,7 @@ from typing import Any, Final
 import torch
 import yaml
 
+from models.allocator import keep_freed_memory
 from models.losses.perceptual import default_vgg_path
 from models.training.__main__ import main as train
 from models.training.ablation_table import WHOLE, table
@@ -36,6 +37,7 @@ CURVE_S: Final = 0.1
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 when it was stopped, 2 for wrong arguments."""
     options = _parse(arguments)
+    keep_freed_memory()
     try:
         return Ablation(options).run()
     except UserError as error:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.allocator import keep_freed_memory
 from models.losses.perceptual import Vgg19, default_vgg_path
 from models.networks.codec import Codec
 from models.training.clock import StageClock
@@ -29,6 +30,7 @@ from models.training.step import Step
 from shared.coding.mesh_motion import points_from_shape
 from shared.coding.motion_layout import SHAPE_SYMBOLS
 from shared.errors import UserError
+from shared.provenance import commit, machine
 
 WARM: Final = 2
 GEMM_SIDE: Final = 2048
@@ -53,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.steps < 1:
         parser.error("--steps is 1 or more")
+    keep_freed_memory()
     try:
         result = measure(read_settings(options.config), _device(options.device), options.steps, options.vgg)
     except UserError as error:
@@ -88,6 +91,7 @@ def measure(settings: Settings, device: torch.device, steps: int, vgg_path: Path
     macs, rate = counter.get_total_flops() // 2, gemm_macs_per_s(device)
     samples = settings.references * settings.frames
     return {
+        "machine": machine(), "commit": commit(),
         "size": settings.size, "samples_a_step": samples, "crop_px": settings.crop_px, "perceptual": vgg is not None,
         "device": device.type, "threads": torch.get_num_threads(), "torch": torch.__version__,
         "samples_per_s": round(samples / seconds, 2), "step_ms": round(1000 * seconds, 1),
