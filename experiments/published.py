@@ -17,15 +17,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from experiments import published_network
+from experiments import published_network, published_scaling
 from models.evaluation.table import means, table
 from models.training import ablation_table
 from shared.errors import UserError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md")
+PAGES: Final = ("README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md", "docs/SCALING.md")
 CALLS: Final = "experiments/results/calls.json"
 SAMPLE_CALL: Final = "experiments/results/sample_call.json"
+RECEIVER_BENCH: Final = "experiments/results/receiver_bench.json"
+ROOMS: Final = "experiments/results/rooms.json"
 NETWORK: Final = "experiments/results/network.json"
 MOTION: Final = "experiments/results/motion_table.json"
 EVALUATIONS: Final = "models/evaluation/results"
@@ -49,6 +51,8 @@ CALL_ROWS: Final[tuple[Row, ...]] = (
     ("receiver, ms a picture p50", lambda call: call["compute_ms"]["receiver_frame_p50"], 1),
     ("calls made until a calm one", lambda call: call.get("calls_made", 1), 0),
     ("processor time that the host gave to others, %", lambda call: _stolen(call), 1),
+    ("processor cores sender (calls over 3 s)", lambda call: call.get("cores", {}).get("sender"), 2),
+    ("processor cores receiver (calls over 3 s)", lambda call: call.get("cores", {}).get("receiver"), 2),
     ("memory sender, MB", lambda call: call["memory_mb"]["sender"], 0),
     ("memory receiver, MB", lambda call: call["memory_mb"]["receiver"], 0),
 )
@@ -247,6 +251,19 @@ def network_links() -> str:
     return f"{published_network.links_table(result)}\n\n{_source(NETWORK, result)}"
 
 
+def unit_costs() -> str:
+    """What one call costs, by docs/SCALING.md."""
+    paths = (CALLS, RECEIVER_BENCH, ROOMS)
+    results = [_read(path) for path in paths]
+    sources = "\n".join(_source(path, result) for path, result in zip(paths, results, strict=True))
+    return f"{published_scaling.unit_costs(*results)}\n\n{sources}"
+
+
+def three_sizes() -> str:
+    """What that comes to for a hundred, ten thousand and a million calls."""
+    return published_scaling.three_sizes(_read(CALLS), _read(RECEIVER_BENCH))
+
+
 def motion() -> str:
     """What the motion bitstream costs and how exact it is."""
     result = _read(MOTION)
@@ -257,6 +274,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     made_by.__name__: made_by
     for made_by in (
         calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, training_speed, network_marks, network_links, motion,
+        unit_costs, three_sizes,
     )
 }  # fmt: skip
 

@@ -2,8 +2,8 @@
 
     experiments/results/calls.json, receiver_bench.json --> rows of unit costs --> arithmetic for 100, 10,000 and 1,000,000 calls
 
-Must import `models.evaluation.table` and the standard library only. Invariant: every number is measured in a result, a limit of the
-code, or a product of such numbers; what nobody measured says so.
+Must import `models.evaluation.table`, `shared.limits` and the standard library only. Invariant: every number is measured in a
+result, a limit of the code, or a product of such numbers; what nobody measured says so.
 """
 
 import math
@@ -16,12 +16,12 @@ from shared.limits import SIGNALING_CONNECTIONS_MAX, SIGNALING_SHARED_ROOMS_MAX
 
 SIZES: Final = (100, 10_000, 1_000_000)
 UNMEASURED: Final = "**not measured**"
-_CORES_A_CALL: Final = 2
-"""What the calls of the result had for both ends; a receiver of its own is counted with what it really took."""
+_CORES: Final = 2
+"""Of the machine that the result of `receiver.bench` comes from."""
 
 
-def unit_costs(calls: dict[str, Any], bench: dict[str, Any]) -> str:
-    """What one call costs on the wire, at either end and in memory; and how many one CPU process carries."""
+def unit_costs(calls: dict[str, Any], bench: dict[str, Any], rooms: dict[str, Any]) -> str:
+    """What one call costs on the wire, at either end, in memory and in signaling; and how many one CPU process carries."""
     most = bench["max_calls_25fps_p99_40ms"]
     rows = [
         ["wire, sender to receiver", f"{_mean(calls, _forward):.1f} kbit/s, all headers counted"],
@@ -33,7 +33,12 @@ def unit_costs(calls: dict[str, Any], bench: dict[str, Any]) -> str:
             f"calls that one CPU process renders at 25 pictures a second ({bench['size']}, {bench['backend']}, 2 cores)",
             f"{most}: {_bench_row(bench, most)}",
         ],
-        ["receiver, GPU: calls, watts, memory of a card", f"{UNMEASURED}: `python -m receiver.bench` writes the file that belongs here"],
+        [
+            f"signaling, {rooms['rooms']:,} rooms with {rooms['peers']:,} peers in one process",
+            f"{rooms['rss_mb']['idle']:.0f} MB ({rooms['rss_mb']['empty']:.0f} MB empty), "
+            f"{100 * rooms['idle_cpu_share']:.1f} % of a core while idle, a join {rooms['join_ms']['p50']:.1f} ms",
+        ],
+        ["receiver, GPU: calls, watts, memory of a card", f"{UNMEASURED}: `python -m receiver.bench` is ready for it"],
         ["Redis, commands a second; TURN, CPU of a relayed call", UNMEASURED],
     ]  # fmt: skip
     return table(["unit", "cost"], rows)
@@ -49,10 +54,7 @@ def three_sizes(calls: dict[str, Any], bench: dict[str, Any]) -> str:
         ["relay traffic if every call is relayed", *(_rate(2 * both * size) for size in SIZES)],
         [
             f"receivers on CPUs ({most} a machine of 2 cores, measured above)",
-            *(
-                f"{math.ceil(size / most) * _CORES_A_CALL:,} cores, {_memory_of(memory_gb * size)}"
-                for size in SIZES
-            ),
+            *(f"{math.ceil(size / most) * _CORES:,} cores, {_memory_of(memory_gb * size)}" for size in SIZES),
         ],
         ["receivers on GPUs", *[UNMEASURED] * len(SIZES)],
         [
@@ -113,8 +115,12 @@ def _rate(kbps: float) -> str:
 
 
 def _memory_of(gigabytes: float) -> str:
-    return f"{gigabytes / 1000:.2g} TB" if gigabytes >= 1000 else f"{gigabytes:.3g} GB"
+    return f"{gigabytes / 1000:,.0f} TB" if gigabytes >= 1000 else f"{gigabytes:.3g} GB"
 
 
 def _redis(rooms: int) -> str:
-    return "none needed" if 2 * rooms <= SIGNALING_CONNECTIONS_MAX else f"{math.ceil(rooms / SIGNALING_SHARED_ROOMS_MAX):,}"
+    return (
+        "none needed"
+        if 2 * rooms <= SIGNALING_CONNECTIONS_MAX
+        else f"{math.ceil(rooms / SIGNALING_SHARED_ROOMS_MAX):,}"
+    )

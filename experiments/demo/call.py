@@ -100,11 +100,15 @@ class CallFiles:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """files, and the peak resident memory of each end in bytes."""
+    """files, the peak resident memory of each end in bytes, and the cores that each used in the call's last seconds (None for a
+    call that was too short to tell).
+    """
 
     files: CallFiles
     sender_rss_bytes: int
     receiver_rss_bytes: int
+    sender_cores: float | None
+    receiver_cores: float | None
 
 
 def files_in(out: Path) -> CallFiles:
@@ -146,7 +150,9 @@ def run_call(settings: CallSettings, watch: Watch, route: Route = direct) -> Cal
             if receiver.wait(RECEIVER_END_S) and receiver.status != 0:
                 raise CallFailed(receiver)
             receiver.stop()  # one that did not notice the end of the call writes its files when it is interrupted
-            return CallOutcome(files, sender.peak_rss_bytes, receiver.peak_rss_bytes)
+            return CallOutcome(
+                files, sender.peak_rss_bytes, receiver.peak_rss_bytes, sender.cores, receiver.cores
+            )
 
 
 def _follow(sender: Child, receiver: Child, seconds: float) -> None:
@@ -154,7 +160,7 @@ def _follow(sender: Child, receiver: Child, seconds: float) -> None:
     end = time.monotonic() + CALL_START_S + seconds * 1.5
     while sender.status is None:
         for child in (sender, receiver):
-            child.sample_memory()
+            child.sample_use()
         if receiver.status not in (None, 0):
             sender.stop()
             raise CallFailed(receiver)

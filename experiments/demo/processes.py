@@ -26,6 +26,8 @@ STDERR_LINES: Final = 20
 INTERRUPT_GRACE_S: Final = 8.0
 """A child may take this long to close its files after SIGINT."""
 TERMINATE_GRACE_S: Final = 2.0
+CORES_WINDOW_S: Final = 3.0
+"""Of a child's processor time: the newest that is looked at, so that its start is not in it."""
 
 Report = dict[str, object]
 
@@ -36,6 +38,8 @@ class Child:
     def __init__(self, name: str, arguments: Sequence[str], on_report: Callable[[Report], None]) -> None:
         self.name = name
         self.peak_rss_bytes = 0
+        self._spent: deque[tuple[float, float]] = deque()
+        """Time and the processor time spent until then, in seconds, over CORES_WINDOW_S."""
         self._errors: deque[str] = deque(maxlen=STDERR_LINES)
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path()}
         self._process = subprocess.Popen(
@@ -67,12 +71,24 @@ class Child:
         lines = [line for line in self._errors if line.strip()]
         return lines[-1].strip() if lines else f"ended with status {self.status} and said nothing"
 
-    def sample_memory(self) -> None:
-        """Keep the largest resident size seen, its own children included."""
+    @property
+    def cores(self) -> float | None:
+        """Processor cores in use over the last CORES_WINDOW_S seconds that were sampled; None before there are as many."""
+        if not self._spent or self._spent[-1][0] - self._spent[0][0] < 0.9 * CORES_WINDOW_S:
+            return None
+        (start_s, before_s), (end_s, after_s) = self._spent[0], self._spent[-1]
+        return (after_s - before_s) / (end_s - start_s)
+
+    def sample_use(self) -> None:
+        """Keep the largest resident size seen and the processor time spent, its own children included."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self._process.pid)
             family = [process, *process.children(recursive=True)]
             self.peak_rss_bytes = max(self.peak_rss_bytes, sum(p.memory_info().rss for p in family))
+            now_s, times = time.monotonic(), [p.cpu_times() for p in family]
+            self._spent.append((now_s, sum(one.user + one.system for one in times)))
+            while now_s - self._spent[0][0] > CORES_WINDOW_S:
+                self._spent.popleft()
 
     def wait(self, timeout_s: float) -> bool:
         """True when it has ended within the time."""

@@ -21,6 +21,7 @@ from typing import Any
 from rich.progress import track
 
 from experiments.demo.call import CallFailed, CallSettings, run_call
+from experiments.demo.processes import CORES_WINDOW_S
 from experiments.demo.report import build_report
 from experiments.demo.stats import read_receiver_stats, read_sender_stats
 from receiver.fitting import SIZE_CHOICES
@@ -85,9 +86,12 @@ def call_with(clip: Path, seconds: float, bundle_ms: int, size: str) -> dict[str
             return {"clip": clip.stem, "error": str(error)}
     report = build_report(sender, receiver, {}).as_json()
     del report["quality"]
+    cores = {"sender": outcome.sender_cores, "receiver": outcome.receiver_cores}
     memory = {"sender": outcome.sender_rss_bytes / 1e6, "receiver": outcome.receiver_rss_bytes / 1e6}
     return {
         "clip": clip.stem, **report, "memory_mb": {name: round(value) for name, value in memory.items()},
+        "cores": {name: None if value is None or report["input"]["seconds"] < CORES_WINDOW_S else round(value, 2)
+                  for name, value in cores.items()},
         "cpu_stolen_share": stolen_share,
     }  # fmt: skip
 

@@ -19,6 +19,7 @@ from receiver.bench.report import Row, max_calls, row_of
 from receiver.bench.tape import read_tape
 from shared.errors import UserError
 from shared.limits import RENDER_BATCH_MAX, RENDER_CALLS_MAX
+from shared.provenance import commit, machine
 
 EXIT_USER: Final = 2
 _ABOUT: Final = """\
@@ -63,6 +64,8 @@ def measure(engine: Engine, calls: Sequence[int], seconds: float) -> dict[str, A
     rows = _rows(engine, calls, seconds, RENDER_BATCH_MAX)
     one_by_one = rows if found.batch_max == 1 else _rows(engine, calls, seconds, 1)
     return {
+        "machine": machine(),
+        "commit": commit(),
         **asdict(found),
         "seconds": seconds,
         "rows": [asdict(row) for row in rows],

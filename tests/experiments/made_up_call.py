@@ -80,4 +80,4 @@ def write_call(out: Path, pictures: Sequence[Picture], rebuilt: Sequence[Picture
     }
     files.sender_stats.write_text(json.dumps(sender))
     files.receiver_stats.write_text(json.dumps(receiver))
-    return CallOutcome(files, 400_000_000, 600_000_000)
+    return CallOutcome(files, 400_000_000, 600_000_000, 0.5, 0.5)

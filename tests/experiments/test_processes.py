@@ -41,13 +41,35 @@ def test_the_last_line_of_stderr_is_kept_and_a_silent_failure_says_its_status(pr
     assert "status 3" in silent.last_words
 
 
+def test_processor_time_is_told_for_the_last_seconds_only(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.demo.processes.CORES_WINDOW_S", 0.5)
+    program.write_text(
+        "import time\nend = time.process_time() + 1.0\nwhile time.process_time() < end: pass\nprint('{}')\ntime.sleep(30)"
+    )
+    heard: list[dict[str, object]] = []
+
+    def sampled() -> float | None:
+        child.sample_use()
+        return child.cores
+
+    with Children() as children:
+        child = children.start("talker", ["talker"], heard.append)
+        assert sampled() is None, "one sample tells nothing"
+        assert wait_until(lambda: sampled() is not None and bool(heard), 20)
+        busy = sampled()
+        assert wait_until(lambda: (sampled() or 0) < 0.1, 20)
+    assert busy is not None and busy > 0.1
+
+
 def test_memory_is_watched(program: Path) -> None:
     program.write_text("import time; block = bytearray(60_000_000); print('{}'); time.sleep(30)")
     heard: list[dict[str, object]] = []
     with Children() as children:
         child = children.start("talker", ["talker"], heard.append)
         assert wait_until(lambda: bool(heard), 20)
-        child.sample_memory()
+        child.sample_use()
         assert child.peak_rss_bytes > 60_000_000
 
 
