@@ -10,7 +10,7 @@ passed, so the ends know no address but the proxy's: STUN, DTLS and media all ta
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -28,6 +28,8 @@ from shared.transport.udp_proxy import Passage, ProxyCount, UdpProxy
 _THREAD_S: Final = 10.0
 """Longest start or end of the relay's thread."""
 _Result = TypeVar("_Result")
+Rewrite = Callable[[str, Role], str | None]
+"""A message to the service, and who sends it -> the message as the other end must see it; None: it is not passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,7 @@ class Relay:
     def route(self, service: str) -> Iterator[Addresses]:
         """Addresses for the two ends; the relay runs in a thread of its own until the block ends."""
         self._service = service
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="relay", daemon=True)
-        thread.start()
-        try:
+        with _loop() as loop:
             runner, port = _in(loop, self._start())
             try:
                 yield Addresses(
@@ -63,10 +62,22 @@ class Relay:
                 )
             finally:
                 _in(loop, self._stop(runner))
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(_THREAD_S)
-            loop.close()
+
+    @contextmanager
+    def rewriting(self) -> Iterator[Rewrite]:
+        """For ends whose messages to the service somebody else carries: what becomes of each, while the block lasts."""
+        with _loop() as loop:
+            try:
+                yield lambda text, role: _in(loop, self._rewritten(text, role))
+            finally:
+                _in(loop, self._close())
+
+    def counts(self) -> tuple[ProxyCount, ProxyCount]:
+        """Packets from sender to receiver and back so far, of the connection that there is."""
+        if self._proxy is None:
+            return ProxyCount(), ProxyCount()
+        ways = (self._proxy.forward, self._proxy.reverse)
+        return ways if self._sender_offers else (ways[1], ways[0])
 
     @property
     def log(self) -> LinkLog | None:
@@ -93,6 +104,9 @@ class Relay:
 
     async def _stop(self, runner: web.AppRunner) -> None:
         await runner.cleanup()
+        await self._close()
+
+    async def _close(self) -> None:
         if self._proxy is not None:
             self._proxy.close()
         await asyncio.sleep(0)  # the sockets close in the loop's next turn
@@ -160,6 +174,20 @@ async def _pump_down(far: aiohttp.ClientWebSocketResponse, near: web.WebSocketRe
         if frame.type is not aiohttp.WSMsgType.TEXT:
             return
         await near.send_str(frame.data)
+
+
+@contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="relay", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_THREAD_S)
+        loop.close()
 
 
 def _in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, _Result]) -> _Result:

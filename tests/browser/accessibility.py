@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import Guest
+from experiments.browser.pages import Guest
 
 AXE = Path(__file__).resolve().parents[2] / "signaling/web/node_modules/axe-core/axe.min.js"
 BAD = ("serious", "critical")

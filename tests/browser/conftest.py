@@ -4,20 +4,18 @@ Without Playwright, Chromium or the page's engine the tests skip, with what is m
 security policy, or raises an error that it does not show, fails its test.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from experiments.browser.chromium import ALLOWING, NO_CHROMIUM, find_chromium, launch
+from experiments.browser.media import FakeMedia, make_media
+from experiments.browser.pages import LISTENING, Guest
+from experiments.browser.service import Service, start_service
 from signaling.page import PageFolders, missing_part
-from tests.browser.media import FakeMedia, make_media
-from tests.browser.pages import LISTENING, Guest
-from tests.browser.service import Service, start_service
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 Open = Callable[..., Guest]
 
 
@@ -31,8 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def playwright_api() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt install chromium, or set CHROMIUM")
+    if find_chromium() is None:
+        pytest.skip(NO_CHROMIUM)
     if missing := missing_part(PageFolders()):
         pytest.skip(missing)
     sync_api = pytest.importorskip(
@@ -47,17 +45,10 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> FakeMedia:
     return make_media(tmp_path_factory.mktemp("media"))
 
 
-def _launch(api: Any, arguments: list[str]) -> Any:
-    # Chromium's own sandbox cannot start as root.
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    sound = "--autoplay-policy=no-user-gesture-required"
-    return api.chromium.launch(executable_path=CHROMIUM, args=[*sandbox, sound, *arguments])
-
-
 @pytest.fixture(scope="session")
 def chromium(playwright_api: Any, media: FakeMedia) -> Iterator[Any]:
     """With a camera and a microphone that are allowed without asking."""
-    browser = _launch(playwright_api, ["--use-fake-ui-for-media-stream", *media.arguments()])
+    browser = launch(playwright_api, [*ALLOWING, *media.arguments()])
     yield browser
     browser.close()
 
@@ -65,7 +56,7 @@ def chromium(playwright_api: Any, media: FakeMedia) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def denying_chromium(playwright_api: Any) -> Iterator[Any]:
     """With devices that nobody allows."""
-    browser = _launch(playwright_api, ["--use-fake-device-for-media-stream", "--deny-permission-prompts"])
+    browser = launch(playwright_api, ["--use-fake-device-for-media-stream", "--deny-permission-prompts"])
     yield browser
     browser.close()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from experiments.browser.service import Service
 from tests.browser.accessibility import complaints
 from tests.browser.conftest import Open
-from tests.browser.service import Service
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

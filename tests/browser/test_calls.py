@@ -8,12 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 
+from experiments.browser.likeness import follows
+from experiments.browser.media import source_pictures
+from experiments.browser.service import Service
 from shared.signaling_messages import Role
 from tests.browser.accessibility import complaints
 from tests.browser.conftest import Open
-from tests.browser.likeness import follows
-from tests.browser.media import source_pictures
-from tests.browser.service import Service
 
 CALL_S = 150
 PICTURES = 12

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from experiments.browser.service import Service
 from shared.signaling_messages import Role
 from tests.browser.conftest import Open
-from tests.browser.service import Service
 
 
 def test_without_an_invitation_the_page_offers_to_start_a_call(service: Service, visit: Open) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from experiments.browser.service import Service
 from shared.signaling_messages import Role
 from tests.browser.conftest import Open
-from tests.browser.service import Service
 
 MEET = """async ([room, tokens, consents, begins]) => {
   const { Peer } = await import("/page/peer.js");

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from experiments.sample import SAMPLE_PATH
+from shared.errors import UserError
 from shared.signaling_messages import Role
 from signaling.keys import new_secret
 from signaling.tokens import sign_token
@@ -31,20 +32,25 @@ class Service:
 
     @property
     def page(self) -> str:
+        """The page's address, without an invitation."""
         return f"http://127.0.0.1:{self.port}/"
 
     def token(self, room: str, role: Role) -> str:
+        """Admits once."""
         return sign_token(self.secret, room, role, 600, time.time())
 
     def link(self, room: str, role: Role = Role.PEER) -> str:
+        """An invitation."""
         fields = {"room": room, "role": role.value, "token": self.token(room, role)}
         return f"{self.page}#{urlencode(fields)}"
 
     def sender(self, room: str, seconds: float) -> "subprocess.Popen[str]":
+        """Python's sender of the project's own sample, over and over."""
         source = ("--source", f"file:{SAMPLE_PATH}", "--loop", "--seconds", str(seconds))
         return self._peer("sender", room, Role.SENDER, *source)
 
     def receiver(self, room: str, video: Path, seconds: float) -> "subprocess.Popen[str]":
+        """Python's receiver, which keeps what it shows in `video`."""
         return self._peer(
             "receiver", room, Role.RECEIVER, "--sink", f"mp4:{video}", "--seconds", str(seconds)
         )
@@ -61,6 +67,7 @@ class Service:
         return log.read_text()
 
     def start(self, module: str, *arguments: str) -> "subprocess.Popen[str]":
+        """`python -m module`; what it prints goes into a file of the folder."""
         log = (self.folder / f"{module}-{len(self.processes)}.log").open("w")
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -75,6 +82,7 @@ class Service:
         return process
 
     def stop(self) -> None:
+        """End the service and all that was started beside it."""
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
@@ -102,4 +110,4 @@ def start_service(folder: Path) -> Service:
         except OSError:
             time.sleep(0.1)
     service.stop()
-    raise AssertionError("the signaling service did not start")
+    raise UserError("The signaling service did not start.")

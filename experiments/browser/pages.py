@@ -1,4 +1,8 @@
-"""A page as a test sees it: its buttons, its words, its picture and its sound."""
+"""A page as a person sees it: its buttons, its words, its picture and its sound.
+
+Must not import Playwright: pages and contexts are handed in. Invariant: waiting ends, with the page's own words when what was
+waited for did not come.
+"""
 
 import base64
 import io
@@ -43,6 +47,10 @@ _PICTURE = """(holder) => {
 }"""
 
 
+class PageFailed(Exception):
+    """The page did not become what was waited for."""
+
+
 class Guest:
     """One page in a profile of its own."""
 
@@ -60,10 +68,12 @@ class Guest:
 
     @property
     def status(self) -> str:
+        """What the page says is going on."""
         return str(self.page.inner_text("#status"))
 
     @property
     def alert(self) -> str:
+        """What the page says went wrong."""
         return str(self.page.inner_text("#alert"))
 
     @property
@@ -77,6 +87,7 @@ class Guest:
         return float("nan") if first == "\u2013" else float(first)
 
     def join(self, devices: bool = True) -> None:
+        """Press the buttons of somebody who joins; devices: with camera and microphone."""
         if devices:
             self.page.click("#allow")
             self.wait(lambda: "Your camera" in self.page.inner_text("#preview-note"))
@@ -84,16 +95,18 @@ class Guest:
         self.page.click("#join")
 
     def says(self, words: str, within_s: float = 60) -> None:
+        """Wait until the page says this."""
         self.wait(lambda: words in self.status, within_s, words)
 
     def wait(self, true: Callable[[], bool], within_s: float = 60, what: str = "") -> float:
-        """Seconds until it is true; fails with the page's words when it does not become so."""
+        """Seconds until it is true. Raises PageFailed, with the page's words, when it does not become so."""
         start_s = time.monotonic()
         while not true():
             passed_s = time.monotonic() - start_s
-            broken = "Something in this page failed" in self.status and "failed" not in what
-            assert not broken, f"the page failed: {self.alert}"
-            assert passed_s < within_s, f"{what!r} did not come: {self.status!r} {self.alert!r}"
+            if "Something in this page failed" in self.status and "failed" not in what:
+                raise PageFailed(f"the page failed: {self.alert}")
+            if passed_s >= within_s:
+                raise PageFailed(f"{what!r} did not come: {self.status!r} {self.alert!r}")
             self.page.wait_for_timeout(1000 * POLL_S)
         return time.monotonic() - start_s
 
@@ -104,4 +117,5 @@ class Guest:
             return np.asarray(image.convert("RGB"))
 
     def loudness(self) -> float:
+        """Level of what goes to the loudspeaker at this moment, 0..1."""
         return float(self.page.evaluate("window.loudness ? window.loudness() : 0"))

@@ -24,6 +24,7 @@ class FakeMedia:
     audio: Path
 
     def arguments(self) -> list[str]:
+        """Chromium's flags."""
         return [
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={self.video}",
