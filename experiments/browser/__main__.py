@@ -16,7 +16,7 @@ from experiments.browser.call import measure_call
 from experiments.browser.chromium import ALLOWING, NO_CHROMIUM, OWN_ADDRESSES, find_chromium, launch
 from experiments.browser.marks import judged
 from experiments.browser.media import make_media
-from experiments.browser.networks import render_ms
+from experiments.browser.networks import render_ms, sender_ms
 from experiments.browser.pages import PageFailed
 from experiments.browser.service import start_service
 from shared.errors import UserError
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 when the call failed, 2 for what one can mend."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.browser",
-        description="Measures the page: two of them call each other in headless Chromium on this machine, with the project's own sample "
-        "as camera and microphone. Leave the machine alone meanwhile.",
+        description="Measures the page: two of them call each other in headless Chromium on this machine, with the project's own "
+        "sample as camera and microphone. Leave the machine alone meanwhile.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     parser.add_argument(
@@ -73,14 +73,15 @@ def measure(minutes: float) -> dict[str, Any]:
         try:
             browser = launch(api, [*ALLOWING, *OWN_ADDRESSES, *media.arguments()])
             render = render_ms(browser, service.page)
+            sender = sender_ms(browser, service)
             call = measure_call(browser, service, minutes)
             version = browser.version
             browser.close()
         finally:
             service.stop()
     return {
-        "machine": machine(), "commit": commit(), "browser": f"Chromium {version}", "render_ms": render, "call": call,
-        "marks": judged(render, call),
+        "machine": machine(), "commit": commit(), "browser": f"Chromium {version}",
+        "render_ms": render, "sender_ms": sender, "call": call, "marks": judged(render, sender, call),
     }  # fmt: skip
 
 

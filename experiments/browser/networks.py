@@ -1,12 +1,20 @@
-"""How long the networks take in the browser, each alone: no call, no camera, nothing else on the page.
+"""How long the networks take in the browser, each alone: the picture's without a call, the camera's in one that nobody renders.
 
 Must not import Playwright. Invariant: the page's own code opens and times them (`render/sizes.js`), in a page of its own
 origin with its own policies; what is told is the median of warm pictures.
 """
 
+import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
+from experiments.browser.pages import LISTENING, Guest
+from experiments.browser.service import Service
+from shared.signaling_messages import Role
+
+CALL_S: Final = 60.0
+SETTLE_S: Final = 5.0
+LOOKS: Final = 10
 SIZES: Final = ("nano", "lite")
 THREADS: Final = (1, 2)
 PICTURES: Final = 60
@@ -17,6 +25,27 @@ _TIMED: Final = """async ({ size, threads, pictures }) => {
   const renderer = await openRenderer(size, await readManifest(), await loadCoding(), threads);
   return timedMs(renderer, pictures);
 }"""
+
+
+def sender_ms(browser: Any, service: Service) -> float:
+    """Mean ms that a page spends on a picture of the camera in a call, while nobody on this machine rebuilds one."""
+    context = browser.new_context()
+    context.add_init_script(LISTENING)
+    guest = Guest(context, context.new_page())
+    guest.page.goto(service.link("sender", Role.SENDER))
+    receiver = service.receiver("sender", None, CALL_S)
+    try:
+        guest.join()
+        guest.says("Connected")
+        guest.page.wait_for_timeout(1000 * SETTLE_S)
+        told = []
+        for _ in range(LOOKS):
+            guest.page.wait_for_timeout(1000)
+            told.append(guest.number("face-ms"))
+        return round(statistics.median(told), 1)
+    finally:
+        context.close()
+        receiver.terminate()
 
 
 def render_ms(browser: Any, address: str, sizes: Sequence[str] = SIZES) -> dict[str, dict[str, float]]:

@@ -47,6 +47,16 @@ _PICTURE = """(holder) => {
 }"""
 
 
+_SPREAD = """(holder) => {
+  const shown = document.querySelector(`#${holder} canvas, #${holder} video`);
+  const small = new OffscreenCanvas(16, 16).getContext("2d");
+  small.drawImage(shown, 0, 0, 16, 16);
+  const values = [...small.getImageData(0, 0, 16, 16).data].filter((_, at) => at % 4 !== 3);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}"""
+
+
 class PageFailed(Exception):
     """The page did not become what was waited for."""
 
@@ -115,6 +125,10 @@ class Guest:
         url = self.page.evaluate(_PICTURE, holder)
         with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
             return np.asarray(image.convert("RGB"))
+
+    def spread(self, holder: str = "remote") -> float:
+        """Standard deviation of what a canvas shows, made small: looking costs the page next to nothing."""
+        return float(self.page.evaluate(_SPREAD, holder))
 
     def loudness(self) -> float:
         """Level of what goes to the loudspeaker at this moment, 0..1."""

@@ -49,11 +49,10 @@ class Service:
         source = ("--source", f"file:{SAMPLE_PATH}", "--loop", "--seconds", str(seconds))
         return self._peer("sender", room, Role.SENDER, *source)
 
-    def receiver(self, room: str, video: Path, seconds: float) -> "subprocess.Popen[str]":
-        """Python's receiver, which keeps what it shows in `video`."""
-        return self._peer(
-            "receiver", room, Role.RECEIVER, "--sink", f"mp4:{video}", "--seconds", str(seconds)
-        )
+    def receiver(self, room: str, video: Path | None, seconds: float) -> "subprocess.Popen[str]":
+        """Python's receiver, which keeps what it shows in `video`; None: it looks at nothing and takes little time."""
+        sink = "none" if video is None else f"mp4:{video}"
+        return self._peer("receiver", room, Role.RECEIVER, "--sink", sink, "--seconds", str(seconds))
 
     def _peer(self, module: str, room: str, role: Role, *arguments: str) -> "subprocess.Popen[str]":
         token_file = self.folder / f"{room}-{module}.token"
@@ -93,15 +92,15 @@ class Service:
                 process.wait()
 
 
-def start_service(folder: Path) -> Service:
-    """A service on a free port, ready to answer."""
+def start_service(folder: Path, *arguments: str) -> Service:
+    """A service on a free port, ready to answer. arguments: more of `signaling serve`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     service = Service(folder, port, new_secret())
     (folder / "secret").write_text(service.secret)
     secret = ("--secret-file", str(folder / "secret"))
-    service.start("signaling", "serve", "--port", str(port), "--open-rooms", *secret)
+    service.start("signaling", "serve", "--port", str(port), "--open-rooms", *secret, *arguments)
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline_s:
         try:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from experiments.browser.chromium import ALLOWING, NO_CHROMIUM, find_chromium, launch
+from experiments.browser.link import PageLink
 from experiments.browser.media import FakeMedia, make_media
 from experiments.browser.pages import LISTENING, Guest
 from experiments.browser.service import Service, start_service
+from shared.signaling_messages import Role
 from signaling.page import PageFolders, missing_part
 
 Open = Callable[..., Guest]
@@ -73,10 +75,18 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens links, each in a browser profile of its own; what went wrong in a page fails the test at its end."""
     guests: list[Guest] = []
 
-    def open_link(link: str, browser: str = "chromium", before: str = "", **options: Any) -> Guest:
-        """before: a script that runs ahead of the page's own."""
+    def open_link(
+        link: str,
+        browser: str = "chromium",
+        before: str = "",
+        impaired: tuple[PageLink, Role] | None = None,
+        **options: Any,
+    ) -> Guest:
+        """before: a script that runs ahead of the page's own. impaired: what its packets pass, and on which side."""
         context = request.getfixturevalue(browser).new_context(**options)
         context.add_init_script(LISTENING + before)
+        if impaired is not None:
+            impaired[0].attach(context, impaired[1])
         guest = Guest(context, context.new_page())
         guests.append(guest)
         guest.page.goto(link)

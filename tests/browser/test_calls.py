@@ -1,7 +1,6 @@
 """Calls of the page: with Python's sender, with Python's receiver, with another page, and what ends them."""
 
 import math
-import os
 import time
 from pathlib import Path
 
@@ -29,9 +28,7 @@ PLAYS = """() => {
 }"""
 
 
-def test_the_face_of_a_python_sender_appears_moves_and_speaks(
-    service: Service, visit: Open, tmp_path: Path
-) -> None:
+def test_the_face_of_a_python_sender_appears_moves_and_speaks(service: Service, visit: Open) -> None:
     guest = visit(service.link("see", Role.RECEIVER))
     guest.join(devices=False)
     guest.says("Waiting for the other person")
@@ -57,7 +54,6 @@ def test_the_face_of_a_python_sender_appears_moves_and_speaks(
     assert max(loud) > 0.01, "the voice is heard"
     assert 8 < guest.number("down") < 30 and guest.number("loss") == 0
     assert longest_ms < TASK_MAX_MS
-    guest.page.screenshot(path=os.environ.get("FACEWIRE_PAGE_PNG", tmp_path / "page.png"))
     sender.terminate()
     guest.says("hung up")
 

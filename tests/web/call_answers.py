@@ -34,6 +34,10 @@ from shared.signaling_messages import parse, serialise
 from shared.wire import Ack
 from tests.shared.harness import Call, Pattern, clean, keyframe, losing, messy
 from tests.web.described import mutated, outcome, plain
+from tests.web.mouth_answers import mouth_answers
+from tests.web.picture_answers import picture_answers
+from tests.web.rate_answers import rate_answers
+from tests.web.reference_answers import reference_answers
 
 Json = dict[str, Any]
 CALL_MS = 9000
@@ -63,13 +67,16 @@ class TapedEncoder:
         self.encoder.push_ack(ack, now_us)
 
     def receive_ack(self, ack: Ack, now_us: int) -> None:
-        self.tape.append(["ack", bytes(ack).hex(), now_us])
         self.encoder.receive_ack(ack, now_us)
+        arrivals = [
+            [one.number, one.sent_us, one.arrived_us, one.size_bytes] for one in self.encoder.take_arrivals()
+        ]
+        self.tape.append(["ack", bytes(ack).hex(), now_us, arrivals])
 
     def poll(self, now_us: int) -> list[Outgoing]:
         outgoing = self.encoder.poll(now_us)
         sent = [[message.channel.value, message.data.hex()] for message in outgoing]
-        state = [next(reversed(self.encoder.usable_keyframe_ids), None), self.encoder.take_keyframe_wish()]
+        state = [[*self.encoder.usable_keyframe_ids], self.encoder.take_keyframe_wish()]
         self.tape.append(["poll", now_us, sent, self.encoder.next_poll_us(now_us), *state])
         return outgoing
 
@@ -226,6 +233,10 @@ def answers() -> Json:
     pictures = sample_pictures(6, 12)
     return {
         "encoder": encoder_tapes(),
+        "mouth": mouth_answers(),
+        "pictures": picture_answers(),
+        "rates": rate_answers(),
+        "references": reference_answers(),
         "signaling": signaling_answers(),
         "av1": av1_answers(pictures[0]),
         "sound": sound_answers(),

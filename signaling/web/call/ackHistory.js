@@ -8,9 +8,10 @@
  */
 
 import { MalformedMessage } from "../codec/errors.js";
-import { SEQ_WRAP, unwrapSeq } from "../codec/mediaTime.js";
+import { SEQ_WRAP, unwrap, unwrapSeq } from "../codec/mediaTime.js";
 import {
   ACK_HISTORY_BITS,
+  ARRIVAL_TICK_US,
   BASE_MAX_DISTANCE_MS,
   BASE_UNIT_MS,
   CAREFUL_BUNDLES,
@@ -23,15 +24,32 @@ import {
 /** @import { MotionFrame } from "../codec/frames.js" */
 /** @import { BundleReport } from "../codec/wireAck.js" */
 
+/** Times of arrival are 16 bits. */
+const TICK_WRAP = 1 << 16;
+
+/**
+ * A bundle on its way. sizeBytes: what was sent since the bundle before it, this one included, on the wire.
+ * @typedef {Readonly<{sentUs: number, frames: readonly MotionFrame[], sizeBytes: number}>} SentBundle
+ */
+/**
+ * A bundle that the receiver reports. arrivedUs: on a clock of the receiver's own, in steps of ARRIVAL_TICK_US.
+ * @typedef {Readonly<{number: number, sentUs: number, arrivedUs: number, sizeBytes: number}>} Arrival
+ */
+
 /** Sent bundles, acknowledged frames, round trip and loss. Numbers of bundles run on; 16 bits of them travel. */
 export class AckHistory {
-  /** @type {Map<number, Readonly<{sentUs: number, frames: readonly MotionFrame[]}>>} */
+  /** @type {Map<number, SentBundle>} */
   #sent = new Map();
   /** @type {MotionFrame[]} By media time. */
   #known = [];
   #next = 0;
   #newestAcked = -1;
   #carefulUntil = 0;
+  /** @type {number | null} */
+  #arrivedTicks = null;
+  #newestArrival = -1;
+  /** @type {Arrival[]} */
+  #arrivals = [];
   /** @type {number | null} Smoothed round trip, null until the first acknowledgement. */
   rttMs = null;
   /** Share of the last reported bundles that did not arrive, 0..1. */
@@ -46,9 +64,10 @@ export class AckHistory {
    * The bundle `nextSeq` with `frames` is being sent.
    * @param {number} nowUs
    * @param {readonly MotionFrame[]} frames
+   * @param {number} sizeBytes See `SentBundle`.
    */
-  record(nowUs, frames) {
-    this.#sent.set(this.#next, Object.freeze({ sentUs: nowUs, frames }));
+  record(nowUs, frames, sizeBytes) {
+    this.#sent.set(this.#next, Object.freeze({ sentUs: nowUs, frames, sizeBytes }));
     this.#next += 1;
     this.#sent.delete(this.#next - 1 - SENT_BUNDLES);
   }
@@ -81,9 +100,17 @@ export class AckHistory {
     const bundle = this.#sent.get(newest);
     if (newest > this.#newestAcked && bundle) this.#updateRtt((nowUs - bundle.sentUs) / 1000 - report.ageMs);
     this.#newestAcked = newest;
+    this.#noteArrivals(newest, report);
     this.loss = lossOf(report.history, Math.min(newest, ACK_HISTORY_BITS));
     if (this.loss > 0) this.#carefulUntil = this.#next + CAREFUL_BUNDLES;
     return true;
+  }
+
+  /** Arrivals that were reported since the last call, oldest first, each bundle once; at most SENT_BUNDLES. */
+  takeArrivals() {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    return arrivals;
   }
 
   /** The receiver lost its history: nothing may be predicted from until it acknowledges again. */
@@ -111,6 +138,31 @@ export class AckHistory {
   get #trusting() {
     const onTheWay = this.#next - 1 - this.#newestAcked;
     return this.#newestAcked >= TRUST_AFTER_BUNDLES - 1 && !this.careful && onTheWay <= TRUSTED_BUNDLES;
+  }
+
+  /**
+   * Arrival times of the newest bundle and of the received ones before it, as far as the report tells.
+   * @param {number} newest
+   * @param {BundleReport} report
+   */
+  #noteArrivals(newest, report) {
+    const { arrivalTicks, gapsTicks, history } = report;
+    let tick = this.#arrivedTicks === null ? arrivalTicks : unwrap(arrivalTicks, this.#arrivedTicks, TICK_WRAP);
+    this.#arrivedTicks = tick;
+    const told = [{ number: newest, tick }];
+    for (let bit = 0; bit < ACK_HISTORY_BITS && told.length <= gapsTicks.length; bit += 1) {
+      if (!((history >>> bit) & 1)) continue;
+      tick -= gapsTicks[told.length - 1];
+      told.push({ number: newest - 1 - bit, tick });
+    }
+    for (const { number, tick: arrived } of told.reverse()) {
+      const bundle = this.#sent.get(number);
+      if (number <= this.#newestArrival || bundle === undefined) continue;
+      const { sentUs, sizeBytes } = bundle;
+      const arrival = Object.freeze({ number, sentUs, arrivedUs: arrived * ARRIVAL_TICK_US, sizeBytes });
+      this.#arrivals = [...this.#arrivals.slice(1 - SENT_BUNDLES), arrival];
+    }
+    this.#newestArrival = Math.max(this.#newestArrival, newest);
   }
 
   /** @param {MotionFrame} frame */

@@ -20,6 +20,8 @@ const FRAME_MS = 40;
 const VOICE_GAP_UNIT_MS = 20;
 const VOICE_GAP_MAX_UNITS = 7;
 const MOTION_STEPS_MS = [20, 40, 80, 160];
+/** What a voice packet may last, longest first. */
+const VOICE_DURATIONS_MS = [120, 100, 80, 60, 40, 20];
 
 /**
  * The voice and the motion that wait for the next bundle, and when that is due. A bundle leaves when the voice in it is
@@ -27,7 +29,6 @@ const MOTION_STEPS_MS = [20, 40, 80, 160];
  * 1.25 intervals leaves in any case.
  */
 export class Bundler {
-  #bundleMs;
   /** @type {VoicePacket[]} */
   #voice = [];
   /** @type {MotionFrame[]} */
@@ -43,7 +44,8 @@ export class Bundler {
 
   /** @param {number} bundleMs */
   constructor(bundleMs) {
-    this.#bundleMs = bundleMs;
+    /** The interval, which may change at any time. */
+    this.bundleMs = bundleMs;
   }
 
   /**
@@ -85,7 +87,7 @@ export class Bundler {
     }
     this.#oldestUs ??= nowUs;
     if (this.#voice.length) this.#voiceUs = nowUs;
-    return this.#full(nowUs) ? nowUs : this.#oldestUs + this.#bundleMs * 1250;
+    return this.#full(nowUs) ? nowUs : this.#oldestUs + this.bundleMs * 1250;
   }
 
   /** @param {number} nowUs */
@@ -93,11 +95,11 @@ export class Bundler {
     const last = this.#voice.at(-1);
     if (last !== undefined) {
       const waitingMs = this.#voice.reduce((sum, packet) => sum + packet.durationMs, 0);
-      return waitingMs + last.durationMs / 2 > this.#bundleMs;
+      return waitingMs + last.durationMs / 2 > this.bundleMs;
     }
-    const speaking = this.#voiceUs !== null && nowUs - this.#voiceUs < 2000 * this.#bundleMs;
+    const speaking = this.#voiceUs !== null && nowUs - this.#voiceUs < 2000 * this.bundleMs;
     const waitingMs = this.#newestMotionMs - this.#motion[0].mediaMs + FRAME_MS;
-    return !speaking && waitingMs >= this.#bundleMs;
+    return !speaking && waitingMs >= this.bundleMs;
   }
 
   /** Voice and motion for one bundle, both perhaps empty. `putBack` returns motion that did not fit. */
@@ -129,6 +131,14 @@ export class Bundler {
     }
     return taken;
   }
+}
+
+/**
+ * Duration of the longest voice packets that fill bundles evenly; 60 where none do.
+ * @param {number} bundleMs
+ */
+export function longestPacketMs(bundleMs) {
+  return VOICE_DURATIONS_MS.find((durationMs) => bundleMs % durationMs === 0) ?? 60;
 }
 
 /**

@@ -23,8 +23,8 @@ import { CallSession } from "./session.js";
 
 /**
  * model: identity of the motion model. features: of this end, for its hello. startUs: when the media clock is zero.
- * render, player, microphone, face: ports.
- * @typedef {{model: string, features: readonly string[], startUs: number, bundleMs: number, voiceFrameMs: number,
+ * voiceFrameMs: of the voice packets at first. render, player, microphone, face: ports.
+ * @typedef {{model: string, features: readonly string[], startUs: number, voiceFrameMs: number,
  *   voiceBps: number, render: MessagePort, player: MessagePort, microphone: MessagePort, face: MessagePort}} CallStart
  */
 
@@ -75,7 +75,7 @@ class CallWorker {
 
   /** The channels are open: both ends begin anew. @param {Fingerprints | null} fingerprints */
   async open(fingerprints) {
-    const { model, features, bundleMs, voiceFrameMs, render } = this.#start;
+    const { model, features, voiceFrameMs, render } = this.#start;
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
     // What the peer sends meanwhile waits, see `queue`.
     const authentication = fingerprints && (await ShortAuthentication.begin(fingerprints, nonce));
@@ -83,15 +83,16 @@ class CallWorker {
     this.#ordinary = false;
     this.#voice = new VoicePlayer();
     render.postMessage({ type: "reset" });
-    const config = { bundleMs, voiceFrameMs, features };
-    this.#session = new CallSession(this.#coding, model, this.#hooks(), nowUs(), authentication, config);
+    this.#encoder.setFrameMs(voiceFrameMs);
+    this.#session = new CallSession(this.#coding, model, this.#hooks(), nowUs(), authentication, features);
     this.tick();
   }
 
   /** The connection is an ordinary call from now on. */
   ordinary() {
     this.#ordinary = true;
-    this.#start.face.postMessage({ type: "sender", session: 0, usableKeyframeId: null, wish: false });
+    const nothing = { usableKeyframeIds: [], wish: false, spare: false, moves: false };
+    this.#start.face.postMessage({ type: "sender", session: 0, ...nothing });
   }
 
   /** The channels are gone. */
@@ -112,7 +113,9 @@ class CallWorker {
         player.postMessage(pcm, [pcm.buffer]);
       },
       keyframe: (keyframe) => render.postMessage({ type: "keyframe", keyframe }),
+      video: (unit) => render.postMessage({ type: "video", unit }),
       control: (message) => postMessage({ type: "control", message }),
+      plan: (voicePacketMs) => this.#encoder.setFrameMs(voicePacketMs),
       digits: (digits) => postMessage({ type: "digits", digits }),
       end: (reason) => postMessage({ type: "ended", reason }),
     };
@@ -162,6 +165,9 @@ class CallWorker {
     } else if (message.type === "reference") {
       if (message.malformed) this.#session?.countMalformed();
       this.#session?.referenceDone(message.keyframeId, message.usable);
+    } else if (message.type === "video-broken") {
+      if (message.malformed) this.#session?.countMalformed();
+      this.#session?.wantIntra(message.kind);
     } else if (message.type === "failed") {
       this.#failedRenders += 1;
       if (this.#failedRenders === FAILED_RENDERS_MAX) postMessage({ type: "render-failed" });

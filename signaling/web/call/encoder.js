@@ -23,7 +23,7 @@ import { AckHistory } from "./ackHistory.js";
 import { Bundler } from "./bundler.js";
 import { compose, withRepeatedMotion, withRepeatedVoice } from "./compose.js";
 import { KeyframeSender } from "./keyframeSender.js";
-import { BUNDLE_MAX_MS, BUNDLE_MIN_MS, CONTROL_QUEUE_MESSAGES } from "./limits.js";
+import { BUNDLE_MAX_MS, BUNDLE_MIN_MS, CONTROL_QUEUE_MESSAGES, PACKET_WIRE_BYTES } from "./limits.js";
 
 /** @import { ControlMessage } from "../codec/control.js" */
 /** @import { Keyframe, MotionFrame, Outgoing, VoicePacket } from "../codec/frames.js" */
@@ -50,6 +50,11 @@ export class Encoder {
   /** @type {readonly MotionFrame[]} */
   #lastMotion = [];
   #keyframeWanted = false;
+  #keyframeKbps;
+  /** @type {boolean | null} */
+  #redundancy = null;
+  /** Bytes on the wire since the last bundle. */
+  #unrecordedBytes = 0;
   /** @type {MotionFrame[]} */
   #early = [];
   /** Bundles handed out, and motion of keyframes that were not usable yet. */
@@ -66,8 +71,27 @@ export class Encoder {
       throw new UserError(`Bundles every ${bundleMs} ms, keyframes at ${keyframeKbps} kbit/s: not possible.`);
     }
     this.#tables = tables;
+    this.#keyframeKbps = keyframeKbps;
     this.#bundler = new Bundler(bundleMs);
     this.#keyframes = new KeyframeSender(keyframeKbps);
+  }
+
+  /**
+   * Send so from the next bundle on.
+   * @param {number} bundleMs 40..200.
+   * @param {boolean | null} redundancy Repeats; null: as the measured loss says.
+   */
+  follow(bundleMs, redundancy) {
+    this.#bundler.bundleMs = bundleMs;
+    this.#redundancy = redundancy;
+  }
+
+  /**
+   * Send keyframe parts at this rate, never faster than the configuration allows.
+   * @param {number} kbps At least 1.
+   */
+  paceKeyframes(kbps) {
+    this.#keyframes.pace(Math.min(Math.max(1, kbps), this.#keyframeKbps));
   }
 
   /**
@@ -78,7 +102,7 @@ export class Encoder {
    */
   pushMotion(frame) {
     checkedSymbols(frame.symbols, this.#tables.motion);
-    if (this.#keyframes.newestUsable() === null) {
+    if (!this.#keyframes.allUsable().length) {
       this.#early.push(frame);
       if (this.#early.length <= EARLY_FRAMES) return;
       this.#early.shift();
@@ -153,15 +177,15 @@ export class Encoder {
     for (let dueUs = this.#bundler.dueUs(nowUs); dueUs !== null && dueUs <= nowUs; dueUs = this.#bundler.dueUs(nowUs)) {
       outgoing.push(this.#nextBundle(nowUs));
     }
-    for (const message of this.#control.splice(0)) {
+    const control = this.#control.splice(0).map((message) => {
       const data = messageBytes({ type: "ControlFrame", payload: packControl(message) });
-      outgoing.push(Object.freeze({ channel: Channel.CTL, data }));
-    }
-    for (const part of this.#keyframes.poll(nowUs)) {
-      outgoing.push(Object.freeze({ channel: Channel.RT, data: messageBytes(part) }));
-    }
+      return Object.freeze({ channel: Channel.CTL, data });
+    });
+    const parts = this.#keyframes.poll(nowUs).map((part) => Object.freeze({ channel: Channel.RT, data: messageBytes(part) }));
+    const behind = [...control, ...parts];
+    this.#unrecordedBytes += behind.reduce((sum, { data }) => sum + data.length + PACKET_WIRE_BYTES, 0);
     this.#releaseEarly();
-    return outgoing;
+    return [...outgoing, ...behind];
   }
 
   /**
@@ -180,9 +204,9 @@ export class Encoder {
     return Object.freeze({ ...this.#counts, ...more });
   }
 
-  /** The newest keyframe that motion may name now; null: hold motion, send voice. */
-  get usableKeyframeId() {
-    return this.#keyframes.newestUsable();
+  /** The keyframes that motion may name now, oldest first; none: hold motion, send voice. */
+  get usableKeyframeIds() {
+    return this.#keyframes.allUsable();
   }
 
   /** Smoothed round trip, null until the first acknowledgement. */
@@ -195,6 +219,11 @@ export class Encoder {
     return this.#history.loss;
   }
 
+  /** Bundles whose arrival the receiver reported since the last call, oldest first. */
+  takeArrivals() {
+    return this.#history.takeArrivals();
+  }
+
   /** Whether the receiver asked for a new reference since the last call or the last pushKeyframe. */
   takeKeyframeWish() {
     const wanted = this.#keyframeWanted;
@@ -204,25 +233,27 @@ export class Encoder {
 
   /** The first keyframe is out: what was coded against it meanwhile may follow. */
   #releaseEarly() {
-    if (this.#keyframes.newestUsable() === null) return;
+    if (!this.#keyframes.allUsable().length) return;
     for (const frame of this.#early.splice(0)) this.pushMotion(frame);
   }
 
   /** @param {number} nowUs @returns {Outgoing} */
   #nextBundle(nowUs) {
     const { voice, motion } = this.#bundler.take();
-    const repeating = this.#history.careful;
+    const repeating = this.#redundancy ?? this.#history.careful;
     const sentVoice = repeating ? withRepeatedVoice(this.#lastVoice, voice) : voice;
     const sentMotion = repeating ? withRepeatedMotion(this.#lastMotion, motion) : motion;
     const { bundle, carried } = compose(sentVoice, sentMotion, this.#takeAck(nowUs), this.#history, this.#tables);
     const fresh = Math.max(0, carried.length - (sentMotion.length - motion.length));
     this.#bundler.putBack(motion.slice(fresh));
-    this.#history.record(nowUs, carried);
+    const data = messageBytes(bundle);
+    this.#history.record(nowUs, carried, data.length + PACKET_WIRE_BYTES + this.#unrecordedBytes);
+    this.#unrecordedBytes = 0;
     this.#lastVoice = voice.at(-1) ?? this.#lastVoice;
     this.#lastMotion = motion.slice(0, fresh);
     this.#counts.bundles += 1;
     this.#counts.motionFrames += fresh;
-    return Object.freeze({ channel: Channel.RT, data: messageBytes(bundle) });
+    return Object.freeze({ channel: Channel.RT, data });
   }
 
   /**

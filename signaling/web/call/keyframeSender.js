@@ -11,6 +11,7 @@ import { messageBytes } from "../codec/wire.js";
 import { roundHalfEven } from "../codec/integers.js";
 import {
   GALLERY_SIZE,
+  KEYFRAME_MAX_PARTS,
   KEYFRAME_PART_PAYLOAD_BYTES,
   KEYFRAME_RESEND_MIN_MS,
   KEYFRAME_TIMEOUT_MAX_MS,
@@ -19,6 +20,11 @@ import {
 
 /** @import { KeyframePart } from "../codec/wire.js" */
 /** @import { PartRequest } from "../codec/wireAck.js" */
+
+/** What a part of KEYFRAME_PART_PAYLOAD_BYTES takes at the default pace; at a slower one parts are as much smaller, */
+const PART_TIME_MS = 88;
+/** but not below this, where headers would be a fifth of them. */
+const PART_MIN_BYTES = 400;
 
 /**
  * One keyframe on its way. sentUs: per part, null until first sent. waiting: parts to send, in order.
@@ -40,12 +46,20 @@ export class KeyframeSender {
   }
 
   /**
+   * Send the next parts at this rate; what the last one took of the old rate still counts.
+   * @param {number} rateKbps
+   */
+  pace(rateKbps) {
+    this.#usPerByte = 8000 / rateKbps;
+  }
+
+  /**
    * Start delivering `blob`; the oldest of the gallery leaves when it is full.
    * @param {number} keyframeId
    * @param {Uint8Array} blob
    */
   push(keyframeId, blob) {
-    const parts = split(keyframeId, blob);
+    const parts = split(keyframeId, blob, this.#partBytes(blob.length));
     this.#gallery.delete(keyframeId);
     this.#gallery.set(keyframeId, {
       parts,
@@ -60,6 +74,16 @@ export class KeyframeSender {
   }
 
   /**
+   * Large parts cost least; at a slow pace they are small, as one alone would hold up voice for its whole length.
+   * @param {number} blobBytes
+   */
+  #partBytes(blobBytes) {
+    const paced = roundHalfEven((PART_TIME_MS * 1000) / this.#usPerByte);
+    const least = Math.max(PART_MIN_BYTES, Math.ceil(blobBytes / KEYFRAME_MAX_PARTS));
+    return Math.min(KEYFRAME_PART_PAYLOAD_BYTES, Math.max(least, paced));
+  }
+
+  /**
    * Whether motion may name it: held by the receiver, or, while it holds none, sent completely.
    * @param {number} keyframeId
    */
@@ -69,9 +93,9 @@ export class KeyframeSender {
     return this.#deliveries.some((other) => other.held) ? delivery.held : sentOnce(delivery);
   }
 
-  /** The newest keyframe that motion may name now, null: none. */
-  newestUsable() {
-    return [...this.#gallery.keys()].findLast((keyframeId) => this.usable(keyframeId)) ?? null;
+  /** The keyframes that motion may name now, oldest first. */
+  allUsable() {
+    return [...this.#gallery.keys()].filter((keyframeId) => this.usable(keyframeId));
   }
 
   /**
@@ -97,7 +121,9 @@ export class KeyframeSender {
   takeRequest(request, nowUs, rttMs) {
     const delivery = this.#gallery.get(request.keyframeId);
     if (delivery === undefined || delivery.held) return;
-    const restUs = roundHalfEven(1000 * Math.max(KEYFRAME_RESEND_MIN_MS, rttMs ?? 0));
+    // On a thin link a part is under way for as long as the pace gives it.
+    const ownUs = roundHalfEven(KEYFRAME_PART_PAYLOAD_BYTES * this.#usPerByte);
+    const restUs = Math.max(1000 * KEYFRAME_RESEND_MIN_MS, roundHalfEven(1000 * (rttMs ?? 0)), ownUs);
     delivery.sentUs.forEach((sentUs, index) => {
       const asked = (request.missing >> index) & 1 && !delivery.waiting.includes(index);
       if (asked && sentUs !== null && nowUs - sentUs >= restUs) delivery.waiting.push(index);
@@ -161,13 +187,14 @@ function sentOnce(delivery) {
 }
 
 /**
- * The parts of a blob: all of KEYFRAME_PART_PAYLOAD_BYTES but the last.
+ * The parts of a blob: all of `size` bytes but the last.
  * @param {number} keyframeId
  * @param {Uint8Array} blob
+ * @param {number} size 1..KEYFRAME_PART_PAYLOAD_BYTES.
  * @returns {readonly KeyframePart[]}
  */
-function split(keyframeId, blob) {
-  const count = Math.ceil(blob.length / KEYFRAME_PART_PAYLOAD_BYTES);
+function split(keyframeId, blob, size) {
+  const count = Math.ceil(blob.length / size);
   const checksum = crc32(blob);
   return Array.from({ length: count }, (_, index) =>
     Object.freeze({
@@ -177,7 +204,7 @@ function split(keyframeId, blob) {
       count,
       totalBytes: blob.length,
       crc32: checksum,
-      payload: blob.subarray(index * KEYFRAME_PART_PAYLOAD_BYTES, (index + 1) * KEYFRAME_PART_PAYLOAD_BYTES),
+      payload: blob.subarray(index * size, (index + 1) * size),
     }),
   );
 }

@@ -6,6 +6,9 @@
 /** Bundles before the highest one that an Ack reports. */
 export const ACK_HISTORY_BITS = 32;
 
+/** Arrival times are reported in these steps: a fifth of the smallest delay that matters here, and 8 bits reach 1 s. */
+export const ARRIVAL_TICK_US = 4000;
+
 /** Oldest prediction base: 8 bits of BASE_UNIT_MS. */
 export const BASE_MAX_DISTANCE_MS = 5100;
 
@@ -45,6 +48,9 @@ export const GALLERY_SIZE = 4;
 /** Reassembly cap of one keyframe; the sender keeps to 4 KiB, the rest is room for larger pictures. */
 export const KEYFRAME_MAX_BYTES = 16384;
 
+/** KEYFRAME_MAX_BYTES / KEYFRAME_PART_PAYLOAD_BYTES, rounded up, plus one. */
+export const KEYFRAME_MAX_PARTS = 16;
+
 /** Largest side a keyframe header may claim, checked before any decoder sees the bytes (decompression bombs). */
 export const KEYFRAME_MAX_SIDE_PX = 512;
 
@@ -71,6 +77,12 @@ export const KNOWN_FRAMES = 128;
 
 /** Largest message on either channel: with DTLS, SCTP, UDP and IPv6 headers it still fits a 1280-byte MTU. */
 export const MESSAGE_MAX_BYTES = 1150;
+
+/** Lowest rate of the call's voice: below it Opus is hardly intelligible (libopus itself goes down to 500). */
+export const OPUS_BITRATE_MIN_BPS = 6000;
+
+/** What a message costs on the wire besides itself, at most (measured): IPv4 and UDP 28, SCTP 28, DTLS 37, or 29 with the cipher that two of our ends agree on (shared.transport.small_packets). */
+export const PACKET_WIRE_BYTES = 93;
 
 /** A quiet peer (no face, no voice) is sent a harmless message this often, so that its transport shows that it is alive. */
 export const PEER_PROBE_MS = 3000;
@@ -102,11 +114,35 @@ export const SIGNALING_SDP_MAX_BYTES = 32768;
 /** Longest human text (reason, error message), media id, or TURN user name and credential. */
 export const SIGNALING_TEXT_MAX_BYTES = 256;
 
+/** A thumbnail corrects pictures that are at most this far from it, before or after: 5 fps with one lost. */
+export const THUMBNAIL_MAX_AGE_MS = 250;
+
 /** Bundles that may be on their way while motion is predicted from them: an acknowledgement every 500 ms and a round trip. */
 export const TRUSTED_BUNDLES = 16;
 
 /** A call's first bundles (1.3 s at 80 ms) are predicted from acknowledged frames: nobody knows yet what the path loses. */
 export const TRUST_AFTER_BUNDLES = 16;
+
+/** A video picture stands for the time after it for this long; then it is held openly. */
+export const VIDEO_HOLD_MAX_MS = 500;
+
+/** Motion takes over from video when its newest pose is newer by more than this: a lost video picture is no new rung. */
+export const VIDEO_LEAVE_MS = 120;
+
+/** Pictures of one call that wait to be decoded; beyond that the oldest is dropped and a fresh start is asked for. */
+export const VIDEO_QUEUE = 8;
+
+/** The same at once: a second of video that was held up. */
+export const VIDEO_RATE_BURST = 30;
+
+/** Thumbnails, and likewise video pictures, of one call that are decoded in the long run: 25 fps and a margin. */
+export const VIDEO_RATE_PER_S = 30.0;
+
+/** Pictures of one kind that wait for one before them; with one more it is given up and a fresh start is asked for. */
+export const VIDEO_REORDER_UNITS = 2;
+
+/** Decoded pictures of one kind that wait for their time: a playout delay of 1 s at 25 fps, 6 MB. */
+export const VIDEO_SHELF_PICTURES = 32;
 
 /** Lost voice is concealed at full level for this long (Opus' own concealment decays too). */
 export const VOICE_CONCEAL_MS = 120;

@@ -5,6 +5,7 @@
  *     received --> Decoder --events--> Playout --picture due--> hooks.show
  *                     |                   +------voice due----> hooks.play
  *                     +--acknowledgements--> Encoder --bundles, parts, control--> hooks.send
+ *                                               ^--plan-- RateFollower --plan--> hooks.plan
  *
  * Must not import transports, codecs of pictures or sound, or clocks: `nowUs`, whole microseconds, is handed in.
  * Invariant: whatever the peer sends, the call goes on or ends with a reason; only `hooks.end` ends it.
@@ -12,24 +13,27 @@
 
 import { RemoteError, UnsupportedVersion } from "../codec/errors.js";
 import { Decoder } from "../codec/decoder.js";
-import { Rung } from "../codec/frames.js";
+import { Rung, VideoKind } from "../codec/frames.js";
 import { Playout } from "../codec/playout.js";
 import { PROTOCOL_VERSION } from "../codec/wire.js";
 import { AuthenticationFailed } from "./authentication.js";
 import { Encoder } from "./encoder.js";
+import { wireKbps } from "./ladder.js";
 import {
   CALL_MALFORMED_MAX,
   KEYFRAME_RATE_BURST,
   KEYFRAME_RATE_PER_S,
+  PACKET_WIRE_BYTES,
   PEER_PROBE_MS,
   VOICE_LAG_MAX_MS,
 } from "./limits.js";
+import { RateFollower } from "./rateFollower.js";
 import { TokenBucket } from "./tokenBucket.js";
 
-/** @import { AuthCommit, AuthReveal, ControlMessage, Hello, MediaConfig } from "../codec/control.js" */
+/** @import { AuthCommit, AuthReveal, ControlMessage, Hello } from "../codec/control.js" */
 /** @import { PictureDue, VoiceDue } from "../codec/due.js" */
 /** @import { Event } from "../codec/events.js" */
-/** @import { Keyframe, MotionFrame, Outgoing, VoicePacket } from "../codec/frames.js" */
+/** @import { Keyframe, MotionFrame, Outgoing, VideoUnit, VoicePacket } from "../codec/frames.js" */
 /** @import { ShortAuthentication } from "./authentication.js" */
 /** @import { Coding } from "./coding.js" */
 
@@ -41,15 +45,22 @@ const RIDE_US = 200_000;
 /** Shortest distance of two looks at the clock: timers of a page are not finer. */
 const TICK_MIN_US = 2000;
 const IDLE_TICK_US = 20_000;
+/** What a reference takes on the wire, with its parts' headers. */
+const KEYFRAME_WIRE_BYTES = 3100;
 
 /**
  * What a call does to the world. show: a picture is due. hear: a voice packet arrived, decode it. play: voice is due.
- * keyframe: a reference arrived. digits: the security number that both people must see alike. end: the call is over, and
- * why.
+ * keyframe: a reference arrived. video: a thumbnail or video picture did. plan: voice packets shall be this long from now on.
+ * digits: the security number that both people must see alike. end: the call is over, and why.
  * @typedef {Readonly<{send: (outgoing: Outgoing) => void, show: (due: PictureDue) => void,
  *   hear: (packet: VoicePacket) => void, play: (due: VoiceDue) => void, keyframe: (keyframe: Keyframe) => void,
- *   control: (message: ControlMessage) => void, digits: (digits: string) => void,
- *   end: (reason: EndReason) => void}>} Hooks
+ *   video: (unit: VideoUnit) => void, control: (message: ControlMessage) => void, plan: (voicePacketMs: number) => void,
+ *   digits: (digits: string) => void, end: (reason: EndReason) => void}>} Hooks
+ */
+/**
+ * What the sending side of the page needs to know. usableKeyframeIds: those that motion may name, oldest first. wish: a new one
+ * is asked for. spare: the call keeps to its rate with one that is only worth it. moves: not on the voice rung.
+ * @typedef {Readonly<{usableKeyframeIds: readonly number[], wish: boolean, spare: boolean, moves: boolean}>} SenderState
  */
 
 /** Why a call ended; the page has a sentence for each. */
@@ -65,11 +76,10 @@ export const EndReason = Object.freeze({
 export class CallSession {
   /** @type {Hello} */
   #hello;
-  /** @type {MediaConfig} */
-  #config;
   #hooks;
   #decoder;
   #encoder;
+  #follower;
   #playout;
   #authentication;
   /** @type {VoiceDue[]} */
@@ -77,6 +87,10 @@ export class CallSession {
   #lagUs = 0;
   #malformed = 0;
   #heardUs;
+  #openUs;
+  /** Bytes on the wire that this end has sent. */
+  #sentBytes = 0;
+  #nowUs;
   #bundleUs = -Infinity;
   #ended = false;
   #keyframeRate = new TokenBucket(KEYFRAME_RATE_PER_S, KEYFRAME_RATE_BURST);
@@ -91,27 +105,24 @@ export class CallSession {
    * @param {Hooks} hooks
    * @param {number} nowUs
    * @param {ShortAuthentication | null} authentication Of this connection; null: there is no security number.
-   * @param {{bundleMs?: number, voiceFrameMs?: number, features?: readonly string[]}} config features: of this end.
+   * @param {readonly string[]} features Of this end, for its hello.
    */
-  constructor(
-    coding,
-    model,
-    hooks,
-    nowUs,
-    authentication,
-    { bundleMs = 80, voiceFrameMs = 80, features = [] } = {},
-  ) {
+  constructor(coding, model, hooks, nowUs, authentication, features = []) {
     this.#hello = { kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features };
-    this.#hooks = hooks;
+    const send = (/** @type {Outgoing} */ outgoing) => {
+      this.#sentBytes += outgoing.data.length + PACKET_WIRE_BYTES;
+      hooks.send(outgoing);
+    };
+    this.#hooks = { ...hooks, send };
     this.#decoder = new Decoder(coding.tables);
-    this.#encoder = new Encoder(coding.tables, { bundleMs });
+    this.#encoder = new Encoder(coding.tables);
+    this.#follower = new RateFollower(this.#encoder);
     this.#playout = new Playout(coding.tables);
-    this.#heardUs = nowUs;
+    this.#heardUs = this.#openUs = this.#nowUs = nowUs;
     this.#authentication = authentication;
     this.#encoder.pushControl(this.#hello);
     this.#encoder.pushControl({ kind: "disclosure", text: DISCLOSURE_TEXT, reconstructed: true });
-    this.#config = { kind: "media_config", fpsX10: 250, bundleMs, voiceFrameMs, rung: Rung.MOTION };
-    this.#encoder.pushControl(this.#config);
+    this.#encoder.pushControl(this.#follower.mediaConfig);
     if (authentication !== null) this.#encoder.pushControl(authentication.commit);
   }
 
@@ -145,8 +156,10 @@ export class CallSession {
    */
   tick(nowUs) {
     if (this.#ended) return Infinity;
+    this.#nowUs = nowUs;
     this.#play(nowUs);
     this.#acknowledge(nowUs);
+    if (this.#follower.update(nowUs) !== null) this.#hooks.plan(this.#follower.voicePacketMs);
     if (nowUs - this.#heardUs >= PEER_PROBE_MS * 1000) this.#probe(nowUs);
     this.#flush(nowUs);
     const waits = [
@@ -161,7 +174,7 @@ export class CallSession {
 
   /** @param {MotionFrame} frame */
   pushMotion(frame) {
-    if (this.#config.rung !== Rung.VOICE) this.#encoder.pushMotion(frame);
+    if (this.#follower.wantsMotion(frame.mediaMs)) this.#encoder.pushMotion(frame);
   }
 
   /** @param {VoicePacket} packet */
@@ -190,6 +203,14 @@ export class CallSession {
     else this.#decoder.refuseKeyframe(keyframeId);
   }
 
+  /**
+   * Pictures of this kind cannot be decoded until one comes that stands alone.
+   * @param {number} kind A `VideoKind`.
+   */
+  wantIntra(kind) {
+    this.#decoder.wantIntra(kind);
+  }
+
   /** Ask the peer for a new reference. */
   wantKeyframe() {
     this.#decoder.wantKeyframe();
@@ -204,9 +225,16 @@ export class CallSession {
     this.#lagUs += Math.floor((boundedUs - this.#lagUs) / LAG_SMOOTHING);
   }
 
-  /** What the sending side of the page needs to know: which keyframe motion may name, and whether one is wished for. */
+  /** @returns {SenderState} */
   takeSenderState() {
-    return { usableKeyframeId: this.#encoder.usableKeyframeId, wish: this.#encoder.takeKeyframeWish() };
+    const { plan } = this.#follower;
+    const allowedBytes = (wireKbps(plan) * (this.#nowUs - this.#openUs)) / 8000;
+    return {
+      usableKeyframeIds: this.#encoder.usableKeyframeIds,
+      wish: this.#encoder.takeKeyframeWish(),
+      spare: this.#sentBytes + KEYFRAME_WIRE_BYTES <= allowedBytes,
+      moves: plan.rung !== Rung.VOICE,
+    };
   }
 
   /**
@@ -221,9 +249,10 @@ export class CallSession {
     this.#ended = true;
   }
 
-  /** Numbers of the call so far. loss: share of this end's bundles that did not arrive, 0..1. */
+  /** Numbers of the call so far. loss: share of this end's bundles that did not arrive, 0..1. rung: that this end sends on. */
   get stats() {
     return Object.freeze({
+      rung: this.#follower.plan.rung,
       pictures: Object.freeze({ ...this.#pictures }),
       ...this.#encoder.stats,
       received: this.#decoder.stats,
@@ -249,8 +278,13 @@ export class CallSession {
         if (this.#keyframeRate.take(nowUs)) this.#hooks.keyframe(event.keyframe);
         else this.#decoder.refuseKeyframe(event.keyframe.keyframeId);
         break;
+      case "VideoReceived":
+        if (event.unit.kind === VideoKind.VIDEO) this.#playout.pushVideo(event.unit.mediaMs, nowUs);
+        this.#hooks.video(event.unit);
+        break;
       case "AckReceived":
         this.#encoder.receiveAck(event.ack, nowUs);
+        this.#follower.acknowledged(nowUs);
         break;
       case "ControlReceived":
         this.#takeControl(event.message);
@@ -264,7 +298,7 @@ export class CallSession {
     if (message.kind === "hello" && (message.model !== model || message.tables !== tables)) {
       this.#end(EndReason.OTHER_MODEL);
     } else if (message.kind === "bye") this.#end(EndReason.PEER_LEFT);
-    else if (message.kind === "pin") this.#follow(message.rung);
+    else if (message.kind === "pin") this.#follower.pin(message.rung);
     else if (message.kind === "auth_commit" || message.kind === "auth_reveal") this.#authenticate(message);
     else {
       if (message.kind === "media_config") this.#playout.expectMotion(message.rung !== Rung.VOICE);
@@ -284,17 +318,6 @@ export class CallSession {
         () => this.#distrust(),
       );
     }
-  }
-
-  /**
-   * The peer wants another rung of this end. A page has two: voice alone, and motion with it.
-   * @param {number | null} pinned
-   */
-  #follow(pinned) {
-    const rung = pinned === Rung.VOICE ? Rung.VOICE : Rung.MOTION;
-    if (rung === this.#config.rung) return;
-    this.#config = { ...this.#config, rung };
-    this.#encoder.pushControl(this.#config);
   }
 
   /** @param {number} nowUs */

@@ -12,16 +12,20 @@ import { dequantiseMotion } from "../codec/motionCode.js";
 import { PictureState } from "../codec/due.js";
 import { KeyframeFormat } from "../codec/frames.js";
 import { openGraph, readManifest } from "../render/engine.js";
+import { CameraPixels } from "./cameraPixels.js";
 import { KeyframeEncoder } from "./keyframeEncoder.js";
 import { KeyframeKind } from "./keyframePolicy.js";
 import { MotionEncoder } from "./motionEncoder.js";
+import { Pace } from "./pace.js";
 import { FacePipeline } from "./pipeline.js";
 import { FaceTracker } from "./tracker.js";
 
 /** @import { Keyframe, MotionFrame } from "../codec/frames.js" */
 /** @import { Picture } from "./image.js" */
 /** @import { ReferenceCode } from "./motionEncoder.js" */
-/** @import { Draft, Processed, Reference } from "./pipeline.js" */
+/** @import { Draft, Motion, Processed } from "./pipeline.js" */
+/** @import { Reference } from "./referenceChoice.js" */
+/** @import { SenderState } from "../call/session.js" */
 
 const SIDE = PICTURE_SIZE_PX;
 /** A little more than Python's sender spends: the browsers' encoders are made for speed (1 dB worse at 2048 bytes). */
@@ -32,6 +36,7 @@ const KEYFRAME_IDS = 256;
 const REPORT_INTERVAL_MS = 500;
 /** Without a call the crop is shown at this pace: it costs the battery only. */
 const IDLE_STEP_MS = 120;
+const REHEARSAL = Object.freeze({ calling: true, requested: false, free: true, spare: false });
 
 /** A camera, and whoever wants to see what it sees. */
 class FaceWorker {
@@ -39,7 +44,8 @@ class FaceWorker {
   #pipeline;
   #coder;
   #encoder = new KeyframeEncoder();
-  #canvas = new OffscreenCanvas(1, 1);
+  #pixels = new CameraPixels();
+  #pace = new Pace();
   /** @type {OffscreenCanvasRenderingContext2D | null} */
   #self = null;
   /** @type {MessagePort | null} */
@@ -47,12 +53,13 @@ class FaceWorker {
   /** @type {MessagePort | null} */
   #mirror = null;
   #startUs = 0;
-  #sender = { session: 0, usableKeyframeId: /** @type {number | null} */ (null), wish: false };
+  /** @type {SenderState & {session: number}} */
+  #sender = { session: 0, usableKeyframeIds: [], wish: false, spare: false, moves: true };
   /** @type {Map<number, {reference: Reference, keyframe: Keyframe}>} */
   #references = new Map();
-  #mirrored = new Set();
   #nextId = 0;
   #building = false;
+  #rehearsed = false;
   #requested = false;
   #off = false;
   #lastMs = -1;
@@ -76,14 +83,16 @@ class FaceWorker {
     const reader = readable.getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       const mediaMs = this.#gridMs();
-      if (this.#off || mediaMs - this.#lastMs < (this.#call === null ? IDLE_STEP_MS : PICTURE_STEP_MS)) {
+      if (this.#off || mediaMs - this.#lastMs < (this.#call === null ? IDLE_STEP_MS : this.#pace.stepMs)) {
         next.value.close();
         continue;
       }
       this.#lastMs = mediaMs;
       const startMs = performance.now();
-      await this.#look(this.#pictureOf(next.value), mediaMs);
-      this.#report(performance.now() - startMs);
+      await this.#look(await this.#pixels.of(next.value), mediaMs);
+      const spentMs = performance.now() - startMs;
+      if (this.#call !== null) this.#pace.spent(spentMs);
+      this.#report(spentMs);
     }
   }
 
@@ -95,7 +104,7 @@ class FaceWorker {
     else if (message.type === "reference") this.#requested = true;
     else if (message.type === "mirror") {
       this.#mirror = message.port;
-      this.#mirrored.clear();
+      for (const { keyframe } of this.#references.values()) this.#reflect(keyframe);
     }
   }
 
@@ -114,13 +123,20 @@ class FaceWorker {
     this.#self = canvas.getContext("2d", { alpha: false });
   }
 
-  /** @param {{session: number, usableKeyframeId: number | null, wish: boolean}} state Of the call. */
-  #follow({ session, usableKeyframeId, wish }) {
-    if (session !== this.#sender.session) {
+  /** @param {SenderState & {session: number}} state Of the call. */
+  #follow(state) {
+    if (state.session !== this.#sender.session) {
       this.#references.clear();
       this.#pipeline.restart();
     }
-    this.#sender = { session, usableKeyframeId, wish: this.#sender.wish || wish };
+    this.#sender = { ...state, wish: this.#sender.wish || state.wish };
+  }
+
+  /** What motion may be coded against, oldest first: keyframes that are usable, or the first one while it is on its way. */
+  get #usable() {
+    const held = this.#sender.usableKeyframeIds;
+    const ids = held.length ? held : [...this.#references.keys()].slice(-1);
+    return ids.flatMap((keyframeId) => this.#references.get(keyframeId)?.reference ?? []);
   }
 
   /** Times on a grid of 40 ms, so that motion can be predicted. */
@@ -128,54 +144,68 @@ class FaceWorker {
     return Math.round((nowUs() - this.#startUs) / 1000 / PICTURE_STEP_MS) * PICTURE_STEP_MS;
   }
 
-  /** @param {VideoFrame} frame @returns {Picture} */
-  #pictureOf(frame) {
-    const [width, height] = [frame.displayWidth, frame.displayHeight];
-    if (this.#canvas.width !== width || this.#canvas.height !== height) this.#canvas = new OffscreenCanvas(width, height);
-    const context = this.#canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-    if (context === null) throw new Error("this browser cannot draw in a worker");
-    context.drawImage(frame, 0, 0);
-    frame.close();
-    return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
-  }
-
   /** @param {Picture} picture @param {number} mediaMs */
   async #look(picture, mediaMs) {
-    const { session, usableKeyframeId } = this.#sender;
-    const active = usableKeyframeId === null ? null : this.#references.get(usableKeyframeId)?.reference ?? null;
-    const requested = this.#takeWish();
+    const { session, moves } = this.#sender;
+    const delivering = this.#delivering;
+    const requested = this.#takeWish(delivering);
+    if (this.#call === null && !this.#rehearsed) await this.#rehearse(picture, mediaMs);
     const calling = this.#call !== null && session > 0;
-    const done = await this.#pipeline.process(picture, mediaMs, active, { calling, requested, free: !this.#building });
+    // On the voice rung, where nothing moves, the first keyframe is enough unless somebody asks.
+    const free = !this.#building && (moves || requested || !this.#references.size);
+    const spare = this.#sender.spare && !delivering;
+    const done = await this.#pipeline.process(picture, mediaMs, this.#usable, { calling, requested, free, spare });
     this.#draw(done);
-    if (done.symbols !== null && usableKeyframeId !== null) this.#send(session, mediaMs, usableKeyframeId, done.symbols);
+    if (done.motion !== null && session === this.#sender.session) this.#send(session, mediaMs, done.motion);
     if (done.draft === null || this.#building) return;
     // The network runs here, one thing after the other; the picture is coded beside the pictures that follow.
     const code = await this.#coder.makeReference(done.draft.view);
     void this.#build(session, done.draft, code);
   }
 
-  #takeWish() {
+  /**
+   * All that a call's first picture needs is done once while the person still looks at the preview: networks and encoder are warm
+   * then, and the encoder knows which quantiser fits.
+   * @param {Picture} picture
+   * @param {number} mediaMs
+   */
+  async #rehearse(picture, mediaMs) {
+    const { draft } = await this.#pipeline.process(picture, mediaMs, [], REHEARSAL);
+    this.#pipeline.restart();
+    if (draft === null) return;
+    this.#rehearsed = true;
+    await this.#coder.makeReference(draft.view);
+    await this.#encoder.encode(draft.view.rgb, FIRST_BYTES);
+  }
+
+  /** Whether a keyframe is under way: the receiver repeats its wish until it has one. */
+  get #delivering() {
     const newest = [...this.#references.keys()].at(-1);
-    const delivering = this.#building || (newest !== undefined && newest !== this.#sender.usableKeyframeId);
+    return this.#building || (newest !== undefined && !this.#sender.usableKeyframeIds.includes(newest));
+  }
+
+  /** @param {boolean} delivering */
+  #takeWish(delivering) {
     const requested = this.#requested || (this.#sender.wish && !delivering);
     this.#requested = false;
-    this.#sender.wish = false;
+    this.#sender = { ...this.#sender, wish: false };
     return requested;
   }
 
-  /** @param {number} session @param {number} mediaMs @param {number} keyframeId @param {Int16Array} symbols */
-  #send(session, mediaMs, keyframeId, symbols) {
+  /** @param {number} session @param {number} mediaMs @param {Motion} motion */
+  #send(session, mediaMs, { keyframeId, symbols }) {
     /** @type {MotionFrame} */
     const frame = { mediaMs, keyframeId, symbols };
     this.#call?.postMessage({ type: "motion", session, frame });
     if (this.#mirror === null) return;
-    if (!this.#mirrored.has(keyframeId)) {
-      this.#mirrored.add(keyframeId);
-      this.#mirror.postMessage({ type: "keyframe", keyframe: this.#references.get(keyframeId)?.keyframe });
-    }
     const values = dequantiseMotion(symbols, this.#coding.tables);
     const due = { mediaMs, dueUs: nowUs(), state: PictureState.FRESH, keyframeId, values, poseAgeMs: 0, voiceShare: 0 };
     this.#mirror.postMessage({ type: "show", due });
+  }
+
+  /** Whoever sees what the other side sees keeps the same references. @param {Keyframe} keyframe */
+  #reflect(keyframe) {
+    this.#mirror?.postMessage({ type: "keyframe", keyframe });
   }
 
   /** @param {number} session @param {Draft} draft @param {ReferenceCode} code */
@@ -190,10 +220,12 @@ class FaceWorker {
       /** @type {Keyframe} */
       const keyframe = { keyframeId, mediaMs, ...size, image, shape, anchors, mask };
       if (session !== this.#sender.session) return;
-      this.#references.set(keyframeId, { reference: { crop, code }, keyframe });
+      const provisional = kind === KeyframeKind.FIRST;
+      this.#references.set(keyframeId, { reference: { keyframeId, crop, code, provisional }, keyframe });
       const oldest = this.#references.keys().next();
       if (this.#references.size > GALLERY_SIZE && !oldest.done) this.#references.delete(oldest.value);
       this.#call?.postMessage({ type: "keyframe", session, keyframe });
+      this.#reflect(keyframe);
     } catch (error) {
       postMessage({ type: "broken", message: String(error instanceof Error ? error.message : error) });
     } finally {

@@ -21,7 +21,17 @@
  * @param {Crop} crop
  * @param {number} side
  */
-export function cut({ data, width, height, channels }, { xPx, yPx, sidePx }, side) {
+export function cut(picture, crop, side) {
+  const { data, width, height, channels } = picture;
+  const { xPx, yPx, sidePx } = crop;
+  const inside = xPx >= 0 && yPx >= 0 && xPx + sidePx <= width && yPx + sidePx <= height;
+  if (inside && sidePx > side) return shrunk({ data, width, channels, xPx, yPx }, sidePx, sidePx, side);
+  const square = repeated(picture, crop);
+  return sidePx === side ? square : resized(square, sidePx, sidePx, side);
+}
+
+/** The pixels of a square, 3 bytes each, with the picture's edges repeated. @param {Picture} picture @param {Crop} crop */
+function repeated({ data, width, height, channels }, { xPx, yPx, sidePx }) {
   const square = new Uint8ClampedArray(sidePx * sidePx * 3);
   for (let y = 0; y < sidePx; y += 1) {
     const row = Math.min(Math.max(yPx + y, 0), height - 1) * width;
@@ -33,7 +43,7 @@ export function cut({ data, width, height, channels }, { xPx, yPx, sidePx }, sid
       square[to + 2] = data[from + 2];
     }
   }
-  return sidePx === side ? square : resized(square, sidePx, sidePx, side);
+  return square;
 }
 
 /**
@@ -46,31 +56,26 @@ export function cut({ data, width, height, channels }, { xPx, yPx, sidePx }, sid
  */
 export function resized(rgb, width, height, side) {
   if (width < side || height < side) return linearResized(rgb, width, height, side);
-  const columns = areaWeights(width, side);
-  const rows = areaWeights(height, side);
-  const wide = new Float32Array(side * height * 3);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < side; x += 1) {
-      const { start, weights } = columns[x];
-      let [red, green, blue] = [0, 0, 0];
-      for (let i = 0, at = (y * width + start) * 3; i < weights.length; i += 1, at += 3) {
-        red += weights[i] * rgb[at];
-        green += weights[i] * rgb[at + 1];
-        blue += weights[i] * rgb[at + 2];
-      }
-      const to = (y * side + x) * 3;
-      wide[to] = red;
-      wide[to + 1] = green;
-      wide[to + 2] = blue;
-    }
-  }
+  return shrunk({ data: rgb, width, channels: 3, xPx: 0, yPx: 0 }, width, height, side);
+}
+
+/**
+ * A part of a picture that lies in it whole, from (xPx, yPx) on.
+ * @typedef {Readonly<{data: Uint8Array | Uint8ClampedArray, width: number, channels: number, xPx: number, yPx: number}>} Part
+ */
+
+/** @param {Part} part @param {number} width @param {number} height Of the part. @param {number} side */
+function shrunk(part, width, height, side) {
+  const wide = narrowed(part, height, areaWeights(width, side), side);
+  const { starts, counts, weights, most } = areaWeights(height, side);
   const small = new Uint8ClampedArray(side * side * 3);
   const line = side * 3;
   for (let y = 0; y < side; y += 1) {
-    const { start, weights } = rows[y];
+    const count = counts[y];
+    const top = starts[y] * line;
     for (let x = 0; x < line; x += 1) {
       let sum = 0;
-      for (let i = 0; i < weights.length; i += 1) sum += weights[i] * wide[(start + i) * line + x];
+      for (let i = 0, from = top + x; i < count; i += 1, from += line) sum += weights[y * most + i] * wide[from];
       small[y * line + x] = sum;
     }
   }
@@ -78,23 +83,68 @@ export function resized(rgb, width, height, side) {
 }
 
 /**
- * Which source pixels each target pixel covers, and how much of each.
+ * Each row at `side` pixels, 3 values a pixel.
+ * @param {Part} part
+ * @param {number} height
+ * @param {AreaWeights} columns
+ * @param {number} side
+ */
+function narrowed({ data, width, channels, xPx, yPx }, height, { starts, counts, weights, most }, side) {
+  const wide = new Float32Array(side * height * 3);
+  let to = 0;
+  for (let y = 0; y < height; y += 1) {
+    const row = (yPx + y) * width + xPx;
+    for (let x = 0; x < side; x += 1) {
+      const count = counts[x];
+      let at = (row + starts[x]) * channels;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let i = x * most; i < x * most + count; i += 1) {
+        const weight = weights[i];
+        red += weight * data[at];
+        green += weight * data[at + 1];
+        blue += weight * data[at + 2];
+        at += channels;
+      }
+      wide[to] = red;
+      wide[to + 1] = green;
+      wide[to + 2] = blue;
+      to += 3;
+    }
+  }
+  return wide;
+}
+
+/**
+ * Which source pixels each target pixel covers, and how much of each: counts[n] weights from n * most on, of pixels from
+ * starts[n] on.
+ * @typedef {Readonly<{starts: Int32Array, counts: Int32Array, weights: Float64Array, most: number}>} AreaWeights
+ */
+
+/**
  * @param {number} from
  * @param {number} to
+ * @returns {AreaWeights}
  */
 function areaWeights(from, to) {
   const scale = from / to;
-  return Array.from({ length: to }, (_, place) => {
+  const most = Math.ceil(scale) + 1;
+  const starts = new Int32Array(to);
+  const counts = new Int32Array(to);
+  const weights = new Float64Array(to * most);
+  for (let place = 0; place < to; place += 1) {
     const low = place * scale;
     const high = Math.min(low + scale, from);
     const start = Math.floor(low);
-    const end = Math.min(Math.ceil(high - 1e-9), from);
-    const weights = Array.from({ length: end - start }, (_unused, i) => {
+    starts[place] = start;
+    counts[place] = Math.min(Math.ceil(high - 1e-9), from) - start;
+    for (let i = 0; i < counts[place]; i += 1) {
       const covered = Math.min(start + i + 1, high) - Math.max(start + i, low);
-      return covered / (high - low);
-    });
-    return { start, weights };
-  });
+      weights[place * most + i] = covered / (high - low);
+    }
+  }
+  return { starts, counts, weights, most };
 }
 
 /**
@@ -129,7 +179,8 @@ export function warped({ data, width, height, channels }, [a, b, c, d, e, f], si
   for (let y = 0; y < side; y += 1) {
     for (let x = 0; x < side; x += 1) {
       const to = (y * side + x) * 3;
-      const [fromX, fromY] = [a * x + b * y + c, d * x + e * y + f];
+      const fromX = a * x + b * y + c;
+      const fromY = d * x + e * y + f;
       if (black) sampleBlack(data, channels, width, height, fromX, fromY, tensor, to, scale, shift);
       else sample(data, channels, width, height, fromX, fromY, tensor, to, scale, shift);
     }
@@ -151,8 +202,10 @@ export function warped({ data, width, height, channels }, [a, b, c, d, e, f], si
  * @param {number} shift
  */
 function sample(data, channels, width, height, x, y, into, to, scale, shift) {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  const [partX, partY] = [x - left, y - top];
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const partX = x - left;
+  const partY = y - top;
   const x0 = left < 0 ? 0 : left >= width ? width - 1 : left;
   const x1 = left + 1 < 0 ? 0 : left + 1 >= width ? width - 1 : left + 1;
   const y0 = (top < 0 ? 0 : top >= height ? height - 1 : top) * width;
@@ -182,12 +235,15 @@ function sample(data, channels, width, height, x, y, into, to, scale, shift) {
  * @param {number} shift
  */
 function sampleBlack(data, channels, width, height, x, y, into, to, scale, shift) {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  const [partX, partY] = [x - left, y - top];
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const partX = x - left;
+  const partY = y - top;
   for (let channel = 0; channel < 3; channel += 1) {
     let sum = 0;
     for (let corner = 0; corner < 4; corner += 1) {
-      const [column, row] = [left + (corner & 1), top + (corner >> 1)];
+      const column = left + (corner & 1);
+      const row = top + (corner >> 1);
       if (column < 0 || row < 0 || column >= width || row >= height) continue;
       const weight = (corner & 1 ? partX : 1 - partX) * (corner >> 1 ? partY : 1 - partY);
       sum += weight * data[(row * width + column) * channels + channel];

@@ -31,6 +31,8 @@ const AIM_SHARE = 0.96;
 const SOFT_SIDES_PX = [128, 64, 16];
 const BT601 = 6;
 
+/** One encoding. @typedef {Readonly<{quantiser: number, data: Uint8Array}>} Tried */
+
 /** One encoder; `encode` one picture at a time. */
 export class KeyframeEncoder {
   /** @type {VideoEncoder | null} */
@@ -39,6 +41,8 @@ export class KeyframeEncoder {
   #deliver = null;
   #stamp = 0;
   #scale = SCALES[0];
+  /** @type {Map<number, number>} Limit in bytes -> the quantiser that fitted the last picture: the next one looks alike. */
+  #fitted = new Map();
 
   /**
    * One AV1 temporal unit.
@@ -48,8 +52,7 @@ export class KeyframeEncoder {
    * @throws {UserError} The browser's encoder failed, or codes what a receiver may not accept.
    */
   async encode(rgb, maxBytes) {
-    await this.#findScale(rgb);
-    const found = await this.#search(rgb, maxBytes);
+    const found = await this.#search(rgb, maxBytes, await this.#first(rgb, maxBytes));
     if (found !== null) return found;
     for (const side of SOFT_SIDES_PX) {
       const soft = resized(resized(rgb, SIDE, SIDE, side), side, side, SIDE);
@@ -59,14 +62,20 @@ export class KeyframeEncoder {
     throw new UserError(`A reference of ${maxBytes} bytes cannot be made by this browser.`);
   }
 
-  /** @param {Uint8ClampedArray} rgb */
-  async #findScale(rgb) {
-    if (this.#stamp > 0) return;
+  /**
+   * The picture with the quantiser that fitted before, or a typical one; the first time it shows which numbers this browser takes.
+   * @param {Uint8ClampedArray} rgb
+   * @param {number} maxBytes
+   * @returns {Promise<Tried>}
+   */
+  async #first(rgb, maxBytes) {
+    const quantiser = this.#fitted.get(maxBytes) ?? this.#scale.typical;
     try {
-      await this.#encodeOnce(rgb, this.#scale.typical);
+      return { quantiser, data: await this.#encodeOnce(rgb, quantiser) };
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
+      if (!(error instanceof TypeError) || this.#scale === SCALES[1]) throw error;
       this.#scale = SCALES[1];
+      return this.#first(rgb, maxBytes);
     }
   }
 
@@ -74,20 +83,23 @@ export class KeyframeEncoder {
    * The finest quantiser that fits: guesses from the size of the last one, kept inside a bisection's bounds.
    * @param {Uint8ClampedArray} rgb
    * @param {number} maxBytes
+   * @param {Tried} tried
    */
-  async #search(rgb, maxBytes) {
-    /** @type {Uint8Array | null} */
+  async #search(rgb, maxBytes, tried) {
+    /** @type {Tried | null} */
     let best = null;
-    let [low, high, quantiser] = [0, this.#scale.most, this.#scale.typical];
-    for (let tries = 0; tries < TRIES_MAX && low <= high; tries += 1) {
-      const data = await this.#encodeOnce(rgb, quantiser);
-      if (data.length <= maxBytes) [best, high] = [data, quantiser - 1];
+    let [low, high] = [0, this.#scale.most];
+    for (let tries = 1; ; tries += 1) {
+      const { quantiser, data } = tried;
+      if (data.length <= maxBytes) [best, high] = [tried, quantiser - 1];
       else low = quantiser + 1;
-      if (best !== null && best.length >= FIT_SHARE * maxBytes) break;
+      if (tries >= TRIES_MAX || low > high || (best !== null && best.data.length >= FIT_SHARE * maxBytes)) break;
       const step = Math.log((AIM_SHARE * maxBytes) / data.length) / this.#scale.logSizePerStep;
-      quantiser = clamp(Math.round(quantiser + step), low, high);
+      const next = clamp(Math.round(quantiser + step), low, high);
+      tried = { quantiser: next, data: await this.#encodeOnce(rgb, next) };
     }
-    return best;
+    if (best !== null) this.#fitted.set(maxBytes, best.quantiser);
+    return best?.data ?? null;
   }
 
   /** @param {Uint8ClampedArray} rgb @param {number} quantiser @returns {Promise<Uint8Array>} */

@@ -1,5 +1,5 @@
 /**
- * When to send a keyframe: the first face, a moved crop, a request, another person perhaps
+ * When to send a keyframe: the first face, a moved crop, a request, another person perhaps, a pose without a reference near it
  * (sender/keyframe_policy.py). The first face gives two: a small one at once, so that there is a picture, and a full one
  * at the first good moment.
  *
@@ -38,18 +38,25 @@ export class KeyframePolicy {
   /** @type {number | null} */
   #faceMs = null;
   #begun = false;
+  /** Whether the keyframe that is due makes those before it useless. */
+  beginsAnew = false;
 
   /**
    * Whether this picture shall become a keyframe, and of which kind; null: not.
    * @param {number} mediaMs Of this picture.
    * @param {Float32Array} landmarks 468 x 3.
-   * @param {boolean} wanted The crop is new, or the receiver or the person asked for a reference.
-   * @param {boolean} free A keyframe could be built now.
+   * @param {Readonly<{wanted: boolean, free: boolean, worth: boolean}>} reasons wanted: the crop is new, or the receiver or
+   *   the person asked for a reference. free: a keyframe could be built now. worth: no reference is near.
    */
-  decide(mediaMs, landmarks, wanted, free) {
+  decide(mediaMs, landmarks, { wanted, free, worth }) {
     const lostLong = this.#faceMs !== null && mediaMs - this.#faceMs >= LOST_LONG_MS;
     this.#faceMs = mediaMs;
-    if (this.#lastMs === null || wanted || lostLong) this.#sinceMs ??= mediaMs;
+    const anew = this.#lastMs === null || wanted || lostLong;
+    if (this.#sinceMs === null && (anew || worth)) {
+      this.#sinceMs = mediaMs;
+      this.beginsAnew = false;
+    }
+    this.beginsAnew ||= anew;
     if (!free) return null;
     if (!this.#begun) {
       this.#begun = true;

@@ -96,7 +96,7 @@ export class MotionEncoder {
  * Landmarks (468 x 3, pixels of the cut, integers at pixel centres) as 468 x 2 in -1..1.
  * @param {Float32Array} landmarks
  */
-function normalised(landmarks) {
+export function normalised(landmarks) {
   const points = new Float32Array(2 * MESH_POINTS);
   for (let point = 0; point < MESH_POINTS; point += 1) {
     points[2 * point] = (landmarks[3 * point] + 0.5) / (SIDE / 2) - 1;
@@ -119,7 +119,8 @@ function coarseMask(mask) {
  * @param {Uint8ClampedArray} rgb
  */
 export async function personMask(graph, rgb) {
-  const data = Float32Array.from(rgb, (value) => value / 255);
+  const data = new Float32Array(rgb.length);
+  for (let i = 0; i < rgb.length; i += 1) data[i] = rgb[i] / 255;
   const { mask } = await graph.run({ image: { data, dims: [1, SIDE, SIDE, 3] } });
   return means(mask.data, SIDE, MASK_PX).map((value) => Math.min(Math.max(value, 0), 1));
 }
@@ -133,9 +134,9 @@ export async function personMask(graph, rgb) {
 function means(values, from, to) {
   const block = from / to;
   const result = new Float32Array(to * to);
-  values.forEach((value, at) => {
-    const [row, column] = [Math.floor(at / from / block), Math.floor((at % from) / block)];
-    result[row * to + column] += value / (block * block);
-  });
+  for (let y = 0; y < from; y += 1) {
+    const line = Math.floor(y / block) * to;
+    for (let x = 0; x < from; x += 1) result[line + Math.floor(x / block)] += values[y * from + x] / (block * block);
+  }
   return result;
 }

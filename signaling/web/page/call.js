@@ -13,6 +13,7 @@ import { nowUs } from "../call/clock.js";
 import { bundleDigest, readManifest } from "../render/engine.js";
 import { takesTracks, Way, wayOut } from "./ordinary.js";
 import { Peer } from "./peer.js";
+import { Stage } from "./stage.js";
 
 /** @import { ControlMessage } from "../codec/control.js" */
 /** @import { Face } from "./face.js" */
@@ -22,11 +23,8 @@ import { Peer } from "./peer.js";
 
 const ANALYSER = "analyser/analyser.onnx";
 const MODEL_DIGITS = 16;
-export const BUNDLE_MS = 80;
 export const VOICE_FRAME_MS = 80;
 export const VOICE_BPS = 6000;
-/** More threads gain little on graphs of this size. */
-const THREADS_MAX = 2;
 
 /**
  * What happens in a call, for the page. state: a key of words.js' STATES. speed: of the network. stats:
@@ -40,10 +38,10 @@ const THREADS_MAX = 2;
  *   failed: (message: string) => void}>} CallEvents
  */
 /**
- * remote: where to draw the other person. media, face: this end's, which outlive the call; null without. size: of the
- * network, null to measure. speaks: this browser can code the microphone's voice. features: see page/ordinary.js.
- * @typedef {Readonly<{remote: HTMLCanvasElement, media: MediaStream | null, face: Face | null, context: AudioContext,
- *   size: string | null, speaks: boolean, features: readonly string[]}>} CallParts
+ * remote: where to draw the other person. stage: what draws there. media, face: this end's. All three outlive the call; null
+ * without. speaks: this browser can code the microphone's voice. features: see page/ordinary.js.
+ * @typedef {Readonly<{remote: HTMLCanvasElement, media: MediaStream | null, face: Face | null, stage: Stage, context: AudioContext,
+ *   speaks: boolean, features: readonly string[]}>} CallParts
  */
 
 /** See the top of the file. */
@@ -51,8 +49,7 @@ export class Call {
   #events;
   #parts;
   #call = worker("../call/callWorker.js");
-  #render = worker("../render/renderWorker.js");
-  /** @type {Worker | null} */
+  /** @type {Stage | null} */
   #mirror = null;
   /** @type {string | null} The network that this computer is fast enough for. */
   #size = null;
@@ -71,8 +68,7 @@ export class Call {
     this.#parts = parts;
     this.#events = whileRunning(events, () => !this.#ended);
     this.#call.onmessage = ({ data }) => this.#fromCall(data);
-    this.#render.onmessage = ({ data }) => this.#fromRender(data);
-    for (const one of [this.#call, this.#render]) one.onerror = (event) => this.#broken(event.message);
+    this.#call.onerror = (event) => this.#broken(event.message);
   }
 
   /**
@@ -81,17 +77,15 @@ export class Call {
    */
   async prepare(onStarted) {
     const model = (await bundleDigest([ANALYSER], await readManifest())).slice(0, MODEL_DIGITS);
-    const { context, remote, size, features } = this.#parts;
+    const { context, remote, stage, features } = this.#parts;
     const [render, player, microphone, face] = ["render", "player", "microphone", "face"].map(() => new MessageChannel());
-    const threads = Math.min(THREADS_MAX, navigator.hardwareConcurrency || 1);
     const ready = new Promise((resolve) => (this.#ready = resolve));
-    const canvas = remote.transferControlToOffscreen();
-    this.#render.postMessage({ canvas, port: render.port1, threads, size, ears: true }, [canvas, render.port1]);
+    stage.open(remote, render.port1, (message) => this.#fromRender(message));
     await context.audioWorklet.addModule(new URL("../sound/player.worklet.js", import.meta.url));
     await context.audioWorklet.addModule(new URL("../sound/microphone.worklet.js", import.meta.url));
     this.#connectSound(player.port1, microphone.port1);
     const startUs = nowUs();
-    const config = { model, features, startUs, bundleMs: BUNDLE_MS, voiceFrameMs: VOICE_FRAME_MS, voiceBps: VOICE_BPS };
+    const config = { model, features, startUs, voiceFrameMs: VOICE_FRAME_MS, voiceBps: VOICE_BPS };
     const ports = { render: render.port2, player: player.port2, microphone: microphone.port2, face: face.port2 };
     this.#call.postMessage({ type: "start", ...config, ...ports }, Object.values(ports));
     this.#parts.face?.call(face.port1, startUs);
@@ -179,18 +173,16 @@ export class Call {
    * @param {HTMLCanvasElement | null} canvasElement
    */
   mirror(canvasElement) {
-    this.#mirror?.terminate();
+    this.#mirror?.close();
     this.#mirror = null;
     const { face } = this.#parts;
     face?.mirror(null);
     if (canvasElement === null || face === null) return;
     const { port1, port2 } = new MessageChannel();
-    const canvas = canvasElement.transferControlToOffscreen();
-    this.#mirror = worker("../render/renderWorker.js");
-    this.#mirror.onmessage = ({ data }) => {
-      if (data.type === "broken") this.#broken(data.message);
-    };
-    this.#mirror.postMessage({ canvas, port: port1, threads: 1, size: this.#size, ears: false }, [canvas, port1]);
+    this.#mirror = new Stage(this.#size, { ears: false });
+    this.#mirror.open(canvasElement, port1, ({ type, message }) => {
+      if (type === "broken") this.#broken(message);
+    });
     face.mirror(port2);
   }
 
@@ -200,6 +192,7 @@ export class Call {
     this.#ended = true;
     this.#parts.face?.call(null, 0);
     this.#parts.face?.mirror(null);
+    this.#parts.stage.leave();
     this.#call.postMessage({ type: "leave", reason: "hung up" });
     // The goodbye must leave before the connection does.
     setTimeout(() => this.#release(), 300);
@@ -207,7 +200,8 @@ export class Call {
 
   #release() {
     this.#peer?.close();
-    for (const one of [this.#call, this.#render, this.#mirror]) one?.terminate();
+    this.#call.terminate();
+    this.#mirror?.close();
     this.#nodes.forEach((node) => node.disconnect());
     void this.#parts.context.close();
   }

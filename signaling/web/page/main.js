@@ -11,6 +11,7 @@ import { Rates } from "./meter.js";
 import { Face } from "./face.js";
 import { browserSupport } from "./support.js";
 import { featuresOf, lacksPart, Way } from "./ordinary.js";
+import { Stage } from "./stage.js";
 import { byId, choices, freshCanvas, freshVideo, hold, meter, offer, replaceShown, say } from "./view.js";
 import { secure, show, toggled, warn } from "./view.js";
 import { COMPARE, DEVICE_FAILED, DEVICES, HELD, NO_DIGITS, NO_FACE, NO_LINK, ORDINARY, PARTS } from "./words.js";
@@ -39,6 +40,8 @@ let exchanged = "";
 let invitation = takeInvitation() ?? spare;
 /** @type {Call | null} */
 let call = null;
+/** @type {Stage | null} What draws the other person, from call to call. */
+let stage = null;
 /** @type {Support | null} */
 let support = null;
 /** @type {HTMLCanvasElement | null} Where the other person is drawn. */
@@ -82,6 +85,8 @@ async function begin() {
   byId("allow").hidden = listens || !(support.camera || support.microphone || support.tracks);
   say(invitation === null ? NO_LINK : "Ready to join.");
   wire();
+  // Opening networks takes seconds: those in which the person still chooses a camera.
+  if (possible) theStage();
 }
 
 function wire() {
@@ -99,10 +104,7 @@ function wire() {
   byId("self-view").onclick = () => (byId("self").hidden = !toggled(byId("self-view")));
   byId("what-they-see").onclick = mirror;
   byId("reference").onclick = () => call?.newReference();
-  byId("rung").onchange = () => {
-    const { value } = /** @type {HTMLSelectElement} */ (byId("rung"));
-    call?.pin(value === "" ? null : Number(value));
-  };
+  byId("rung").onchange = () => call?.pin(chosenRung());
   byId("agree").onclick = () => {
     offer("", false);
     call?.becomeOrdinary();
@@ -176,6 +178,12 @@ async function copyLink() {
   say("The link was copied.");
 }
 
+/** Loads its networks from the first time on that somebody asks. */
+function theStage() {
+  stage ??= new Stage(new URLSearchParams(location.search).get("size"), { ears: true });
+  return stage;
+}
+
 /** @param {Invitation} to */
 async function join(to) {
   warn("");
@@ -194,10 +202,9 @@ async function join(to) {
   const remote = freshCanvas(byId("remote"), "The other person, rebuilt");
   rebuilt = remote;
   becomeOrdinary(null);
-  const size = new URLSearchParams(location.search).get("size");
   const features = support === null ? [] : featuresOf(support, to.role);
   const speaks = support?.microphone ?? false;
-  const made = new Call({ remote, media, face: camera, context, size, speaks, features }, callEvents());
+  const made = new Call({ remote, stage: theStage(), media, face: camera, context, speaks, features }, callEvents());
   call = made;
   rates = new Rates();
   clearInterval(metering);
@@ -264,6 +271,8 @@ async function entered(state) {
     rejoins = 0;
     secure(null, ""); // the number is of a connection that was
     becomeOrdinary(null);
+    const rung = chosenRung();
+    if (rung !== null) call?.pin(rung); // the other end of this connection knows nothing of it yet
     byId("invite").hidden = true;
   }
   if ((state === "waiting" || state === "connecting") && invitation !== null) await keep(invitation);
@@ -326,6 +335,8 @@ function stop(sentence) {
 
 /** @param {string} message */
 function fail(message) {
+  stage?.close(); // it may be what broke
+  stage = null;
   stop(STATES.broken);
   warn(message);
 }
@@ -340,6 +351,12 @@ function leave(forGood) {
   call = null;
   latest = null;
   if (forGood) rejoins = 0;
+}
+
+/** What the other end shall send; null: as its network allows. */
+function chosenRung() {
+  const { value } = /** @type {HTMLSelectElement} */ (byId("rung"));
+  return value === "" ? null : Number(value);
 }
 
 function mirror() {
@@ -368,6 +385,7 @@ async function look() {
       loss: stats ? `${(100 * stats.loss).toFixed(0)} %` : null,
       "face-ms": camera === null ? null : `${face.meanMs.toFixed(0)} ms`,
       "their-rung": live.rung === null ? null : RUNGS[live.rung],
+      "own-rung": stats ? RUNGS[stats.rung] : null,
       network: live.speed || null,
     },
     rates.history,

@@ -12,6 +12,8 @@
 
 const TRACKS = "tracks";
 const TRACKS_ONLY = "tracks-only";
+/** This end shows thumbnails and video (PROTOCOL.md, section 5). */
+const VIDEO = "video";
 
 /** What follows from two hellos. */
 export const Way = Object.freeze({
@@ -40,8 +42,9 @@ export function lacksPart(support, role) {
  * @returns {readonly string[]}
  */
 export function featuresOf(support, role) {
-  if (!support.tracks) return Object.freeze([]);
-  return Object.freeze(lacksPart(support, role) ? [TRACKS, TRACKS_ONLY] : [TRACKS]);
+  const shows = support.picture && role !== "sender" ? [VIDEO] : [];
+  if (!support.tracks) return Object.freeze(shows);
+  return Object.freeze([...shows, TRACKS, ...(lacksPart(support, role) ? [TRACKS_ONLY] : [])]);
 }
 
 /**

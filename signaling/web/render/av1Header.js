@@ -65,6 +65,19 @@ export function parseSequenceHeader(data) {
 }
 
 /**
+ * Nothing but one frame, which keeps to the sequence header before it.
+ * @param {Uint8Array} data
+ * @throws {MalformedMessage} It is anything else.
+ */
+export function checkInterFrame(data) {
+  const obus = splitObus(data);
+  if (obus[0]?.type === TEMPORAL_DELIMITER) obus.shift();
+  if (obus.length !== 1 || obus[0].type !== FRAME) {
+    throw new MalformedMessage("AV1 picture between keyframes must be one frame");
+  }
+}
+
+/**
  * The temporal unit without its two-byte delimiter, which a single picture does not need.
  * @param {Uint8Array} data
  */

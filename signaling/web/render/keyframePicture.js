@@ -81,9 +81,15 @@ function decodeOne(data, header) {
   });
 }
 
-/** @param {VideoFrame} frame @param {number} width @param {number} height @param {SequenceHeader} header */
-async function rgbOfFrame(frame, width, height, header) {
-  if (frame.format !== "I420") throw new MalformedMessage("keyframe picture decodes to another format");
+/**
+ * RGB of a decoded picture.
+ * @param {VideoFrame} frame
+ * @param {number} width Even.
+ * @param {number} height Even.
+ * @param {SequenceHeader} header
+ */
+export async function rgbOfFrame(frame, width, height, header) {
+  if (frame.format !== "I420") throw new MalformedMessage("coded picture decodes to another format");
   const pixels = width * height;
   const bytes = new Uint8Array(pixels * 1.5);
   const layout = [

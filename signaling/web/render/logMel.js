@@ -15,6 +15,8 @@ const HIGH_HZ = 7600;
 const FLOOR = 1e-6;
 const OFFSET = 7;
 const SCALE = 1 / 7;
+/** What every band of a silent window holds. */
+export const SILENCE = (Math.log(FLOOR) + OFFSET) * SCALE;
 
 const HANN = Float32Array.from({ length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW));
 const FILTERS = filters();

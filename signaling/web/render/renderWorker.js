@@ -10,42 +10,36 @@ import { loadCoding } from "../call/coding.js";
 import { GALLERY_SIZE, PICTURE_SIZE_PX } from "../call/limits.js";
 import { PictureState } from "../codec/due.js";
 import { RemoteError } from "../codec/errors.js";
+import { motionVector } from "../codec/motionLayout.js";
 import { resized } from "../face/image.js";
 import { readManifest } from "./engine.js";
 import { decodeKeyframePicture } from "./keyframePicture.js";
+import { lipsOnly, VoiceMouth } from "./mouth.js";
+import { Networks, TOO_SLOW_MS } from "./networks.js";
 import { intoRgba } from "./renderer.js";
-import { Screen } from "./screen.js";
-import { availableSizes, openRenderer, timedMs } from "./sizes.js";
+import { Mark, Screen } from "./screen.js";
+import { atFullSize, SentPictures } from "./sentPictures.js";
 import { VoiceFeatures } from "./voiceFeatures.js";
 
 /** @import { Keyframe } from "../codec/frames.js" */
 /** @import { PictureDue } from "../codec/due.js" */
-/** @import { ReferenceState, Renderer } from "./renderer.js" */
+/** @import { DecodedPicture } from "./pictureShelf.js" */
+/** @import { ReferenceState } from "./renderer.js" */
 
-/**
- * canvas: where to draw. port: the call. threads, size: of the network; size null: the largest that is fast enough. ears:
- * whether the voice moves the mouth too.
- * @typedef {{canvas: OffscreenCanvas, port: MessagePort, threads: number, size: string | null, ears: boolean}} RenderStart
- */
+/** @import { Coding } from "../call/coding.js" */
 
 const REPORT_EVERY = 25;
-/** Pictures by which networks are compared at the start; their first one, which is slower, does not count. */
-const TIMED = 3;
-/** Above this a picture takes longer than its time: the next smaller network, if there is one. */
-const TOO_SLOW_MS = 38;
 
 class RenderWorker {
   #port;
   #screen;
-  #threads;
-  #coding;
-  #manifest;
-  /** @type {string[]} Names of networks, largest first. */
-  #sizes;
-  /** @type {Renderer} */
-  #renderer;
-  #size = "";
+  #networks;
   #ears;
+  #lips;
+  #mouth;
+  #sent = this.#sentPictures();
+  /** What is on show if it was sent as it is. */
+  #filmed = { picture: /** @type {DecodedPicture | null} */ (null), frozen: false };
   /** @type {Map<number, {keyframe: Keyframe, rgb: Uint8ClampedArray, state: ReferenceState}>} */
   #gallery = new Map();
   /** @type {PictureDue | null} */
@@ -53,7 +47,7 @@ class RenderWorker {
   /** @type {Keyframe[]} */
   #keyframes = [];
   #busy = false;
-  /** @type {{state: ReferenceState, values: Float32Array} | null} */
+  /** @type {{state: ReferenceState, values: Float32Array, thumbnail: DecodedPicture | null} | null} */
   #last = null;
   #rgba = new Uint8ClampedArray(4 * PICTURE_SIZE_PX * PICTURE_SIZE_PX);
   /** @type {number[]} */
@@ -62,25 +56,27 @@ class RenderWorker {
   #shown = 0;
 
   /**
-   * @param {RenderStart} start
-   * @param {import("../call/coding.js").Coding} coding
-   * @param {import("./engine.js").Manifest} manifest
-   * @param {string} size
-   * @param {Renderer} renderer
+   * @param {OffscreenCanvas} canvas Where to draw.
+   * @param {MessagePort} port Of the call.
+   * @param {Coding} coding
+   * @param {Networks} networks
    * @param {VoiceFeatures | null} ears
    */
-  constructor(start, coding, manifest, size, renderer, ears) {
-    this.#port = start.port;
-    this.#threads = start.threads;
-    this.#screen = new Screen(start.canvas);
-    this.#coding = coding;
-    this.#manifest = manifest;
-    this.#sizes = availableSizes(manifest);
-    this.#size = size;
-    this.#renderer = renderer;
+  constructor(canvas, port, coding, networks, ears) {
+    this.#port = port;
+    this.#screen = new Screen(canvas);
+    this.#networks = networks;
     this.#ears = ears;
+    this.#lips = lipsOnly(coding.basis);
+    this.#mouth = new VoiceMouth(this.#lips);
     this.#screen.wait();
     this.#port.onmessage = ({ data }) => this.#take(data);
+  }
+
+  /** The call is over. */
+  leave() {
+    this.#port.close();
+    this.#reset();
   }
 
   /** @param {any} message */
@@ -89,8 +85,9 @@ class RenderWorker {
       this.#dropped += this.#waiting === null ? 0 : 1;
       this.#waiting = message.due;
     } else if (message.type === "keyframe") {
-      this.#keyframes = [...this.#keyframes.slice(-1), message.keyframe];
+      this.#keyframes = [...this.#keyframes.slice(1 - GALLERY_SIZE), message.keyframe];
     } else if (message.type === "heard") this.#ears?.push(message.mediaMs, message.pcm);
+    else if (message.type === "video") this.#sent.add(message.unit);
     else if (message.type === "reset") this.#reset();
     void this.#work();
   }
@@ -101,6 +98,13 @@ class RenderWorker {
     this.#keyframes = [];
     this.#waiting = null;
     this.#ears?.reset();
+    this.#mouth = new VoiceMouth(this.#lips);
+    this.#sent.close();
+    this.#sent = this.#sentPictures();
+  }
+
+  #sentPictures() {
+    return new SentPictures((kind, malformed) => this.#port.postMessage({ type: "video-broken", kind, malformed }));
   }
 
   /** One thing after the other; a keyframe goes first, because pictures need it. */
@@ -126,7 +130,7 @@ class RenderWorker {
       const decoded = await decodeKeyframePicture(keyframe.image, widthPx, heightPx);
       const whole = widthPx === PICTURE_SIZE_PX && heightPx === PICTURE_SIZE_PX;
       const rgb = whole ? decoded : resized(decoded, widthPx, heightPx, PICTURE_SIZE_PX);
-      const state = await this.#renderer.encodeReference(keyframe, rgb);
+      const state = await this.#networks.renderer.encodeReference(keyframe, rgb);
       if (gallery !== this.#gallery) return;
       gallery.delete(keyframeId);
       gallery.set(keyframeId, { keyframe, rgb, state });
@@ -145,9 +149,13 @@ class RenderWorker {
   async #show(due) {
     this.#waiting = null;
     try {
-      const computeMs = await this.#draw(due);
+      const startMs = performance.now();
+      const voice = await this.#listen(due.mediaMs);
+      const filmed = this.#film(due);
+      const computed = filmed === null && (await this.#draw(due, voice));
+      const computeMs = computed ? performance.now() - startMs : 0;
       this.#shown += 1;
-      this.#port.postMessage({ type: "shown", dueUs: due.dueUs, computed: computeMs > 0 });
+      this.#port.postMessage({ type: "shown", dueUs: due.dueUs, computed: filmed ?? computed });
       if (computeMs > 0) await this.#note(computeMs);
     } catch (error) {
       console.error("a picture could not be rendered", error);
@@ -155,19 +163,52 @@ class RenderWorker {
     }
   }
 
-  /** @param {PictureDue} due @returns {Promise<number>} Milliseconds, 0 when nothing had to be computed. */
-  async #draw({ state, keyframeId, values, mediaMs }) {
+  /**
+   * Shows the picture as it was sent; null: there is none for this time. Returns whether it is another than before.
+   * @param {PictureDue} due
+   */
+  #film(due) {
+    const found = this.#sent.video(due);
+    if (found === null) return null;
+    const { picture, frozen } = found;
+    if (picture === this.#filmed.picture && frozen === this.#filmed.frozen) return false;
+    intoRgba(atFullSize(picture), this.#rgba);
+    this.#screen.draw(this.#rgba, frozen ? Mark.FROZEN : Mark.VIDEO);
+    this.#filmed = found;
+    this.#last = null;
+    return true;
+  }
+
+  /**
+   * Rebuilds the picture and shows it; false: nothing had to be computed.
+   * @param {PictureDue} due
+   * @param {Float32Array | null} voice
+   */
+  async #draw({ state, keyframeId, values: told, mediaMs, voiceShare }, voice) {
     const reference = keyframeId === null ? undefined : this.#gallery.get(keyframeId)?.state;
-    if (reference === undefined || values === null) return 0;
-    const same = this.#last?.state === reference && state === PictureState.HELD;
-    const vector = Float32Array.of(...values.affine, ...values.expression, ...values.keypoints, ...values.codes);
-    if (same && vector.every((value, i) => value === this.#last?.values[i])) return 0;
-    const startMs = performance.now();
-    const voice = (await this.#ears?.at(mediaMs)) ?? null;
-    intoRgba(await this.#renderer.render(reference, values, voice), this.#rgba);
-    this.#screen.draw(this.#rgba);
-    this.#last = { state: reference, values: vector };
-    return performance.now() - startMs;
+    if (reference === undefined || told === null) return false;
+    const thumbnail = this.#sent.thumbnail(mediaMs);
+    const values = this.#ears === null ? told : this.#mouth.move(told, voiceShare);
+    const still = state === PictureState.HELD || state === PictureState.VOICE;
+    const vector = motionVector(values);
+    const same = still && this.#last?.state === reference && this.#last.thumbnail === thumbnail;
+    if (same && vector.every((value, i) => value === this.#last?.values[i])) return false;
+    intoRgba(await this.#networks.renderer.render(reference, values, voice, thumbnail), this.#rgba);
+    this.#screen.draw(this.#rgba, Mark.REBUILT);
+    this.#last = { state: reference, values: vector, thumbnail };
+    this.#filmed = { picture: null, frozen: false };
+    return true;
+  }
+
+  /**
+   * Features (32) of the voice around a picture, which also moves the mouth; null without voice.
+   * @param {number} mediaMs
+   */
+  async #listen(mediaMs) {
+    if (this.#ears === null) return null;
+    const heard = await this.#ears.listen(mediaMs);
+    this.#mouth.follow((heard ?? this.#ears.silence).expression, mediaMs);
+    return heard?.features ?? null;
   }
 
   /** @param {number} computeMs */
@@ -177,43 +218,53 @@ class RenderWorker {
     const times = this.#times.splice(0).sort((one, other) => one - other);
     const medianMs = times[times.length >> 1];
     const slow = medianMs > TOO_SLOW_MS;
-    const next = this.#sizes[this.#sizes.indexOf(this.#size) + 1];
-    if (slow && next !== undefined) await this.#stepDown(next);
-    postMessage({ type: "speed", size: this.#size, medianMs, slow, dropped: this.#dropped, shown: this.#shown });
+    if (slow && (await this.#networks.stepDown())) await this.#prepareAnew();
+    postMessage({ type: "speed", size: this.#networks.size, medianMs, slow, dropped: this.#dropped, shown: this.#shown });
   }
 
-  /** @param {string} size */
-  async #stepDown(size) {
-    this.#renderer = await openRenderer(size, this.#manifest, this.#coding, this.#threads);
-    this.#size = size;
+  /** Another network has to see the references itself. */
+  async #prepareAnew() {
     const gallery = this.#gallery;
     for (const [keyframeId, { keyframe, rgb }] of gallery) {
-      const state = await this.#renderer.encodeReference(keyframe, rgb);
+      const state = await this.#networks.renderer.encodeReference(keyframe, rgb);
       gallery.set(keyframeId, { keyframe, rgb, state });
     }
   }
 }
 
-/** @param {RenderStart} start */
-async function run(start) {
+/**
+ * What outlives a call.
+ * @param {Readonly<{threads: number, size: string | null, ears: boolean}>} wishes size: of the network; null: the largest that is
+ *   fast enough. ears: whether the voice moves the mouth too.
+ */
+async function load({ threads, size, ears }) {
   const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
-  const there = availableSizes(manifest);
-  // What was measured before, in another worker, or was asked for, needs no measuring.
-  const sizes = start.size !== null && there.includes(start.size) ? [start.size] : there;
-  let [size] = sizes;
-  let renderer = await openRenderer(size, manifest, coding, start.threads);
-  let medianMs = await timedMs(renderer, sizes.length > 1 ? TIMED : 1);
-  for (const smaller of sizes.slice(1)) {
-    if (medianMs <= TOO_SLOW_MS) break;
-    size = smaller;
-    renderer = await openRenderer(size, manifest, coding, start.threads);
-    medianMs = await timedMs(renderer, TIMED);
-  }
-  const ears = start.ears ? await VoiceFeatures.open(manifest) : null;
-  new RenderWorker(start, coding, manifest, size, renderer, ears);
-  postMessage({ type: "ready", size, medianMs, startedUs: nowUs() });
+  const networks = await Networks.open(manifest, coding, threads, size);
+  return { coding, networks, ears: ears ? await VoiceFeatures.open(manifest) : null };
 }
 
-self.onmessage = ({ data }) => {
-  run(data).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
+/** @type {ReturnType<typeof load> | undefined} */
+let loading;
+/** @type {RenderWorker | null} */
+let work = null;
+
+/** @param {MessageEvent} event */
+async function onMessage({ data }) {
+  work?.leave();
+  work = null;
+  if (data.type === "load") loading = load(data);
+  const loaded = await loading;
+  if (data.type !== "open" || loaded === undefined) return;
+  const { coding, networks, ears } = loaded;
+  work = new RenderWorker(data.canvas, data.port, coding, networks, ears);
+  postMessage({ type: "ready", size: networks.size, medianMs: networks.medianMs, startedUs: nowUs() });
+}
+
+/** @type {Promise<void>} Messages are taken one after the other: a call that begins while the networks load, waits for them. */
+let queue = Promise.resolve();
+
+self.onmessage = (event) => {
+  queue = queue
+    .then(() => onMessage(event))
+    .catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
 };

@@ -12,6 +12,7 @@
 import { COORDINATE_MAX, PICTURE_SIZE_PX } from "../call/limits.js";
 import { UserError } from "../codec/errors.js";
 import { clamp } from "../codec/integers.js";
+import { resized } from "../face/image.js";
 import { drivingPoints, pointsFromShape } from "../codec/meshBasis.js";
 import { CODES, KEYPOINTS, MASK_SIDE, MESH_POINTS } from "../codec/motionLayout.js";
 import { dequantise } from "../codec/quantiser.js";
@@ -21,6 +22,7 @@ import { dequantise } from "../codec/quantiser.js";
 /** @import { MotionValues } from "../codec/motionLayout.js" */
 /** @import { CodingTables } from "../codec/tables.js" */
 /** @import { Graph, Tensor } from "./engine.js" */
+/** @import { DecodedPicture } from "./pictureShelf.js" */
 
 const VOICE_FEATURES = 32;
 const THUMBNAIL_SIDE_PX = 64;
@@ -75,10 +77,11 @@ export class Renderer {
    * @param {ReferenceState} state
    * @param {MotionValues} motion
    * @param {Float32Array | null} voice 32 features of the voice at that moment.
+   * @param {DecodedPicture | null} thumbnail A small picture of about that moment.
    * @returns {Promise<Uint8Array>} RGB of 256 x 256, interleaved.
    */
-  async render(state, motion, voice) {
-    const known = { ...state.features, ...this.#drivingInputs(state, motion, voice) };
+  async render(state, motion, voice, thumbnail) {
+    const known = { ...state.features, ...this.#drivingInputs(state, motion, voice, thumbnail) };
     const { picture } = await this.#render.run(picked(known, this.#render.inputs));
     const data = /** @type {unknown} */ (picture?.data); // the one tensor that is not of floats
     if (!(data instanceof Uint8Array) || data.length !== 3 * SIDE * SIDE) {
@@ -92,12 +95,13 @@ export class Renderer {
    * @param {ReferenceState} state
    * @param {MotionValues} motion
    * @param {Float32Array | null} voice
+   * @param {DecodedPicture | null} thumbnail
    * @returns {Record<string, Tensor>}
    */
-  #drivingInputs(state, motion, voice) {
+  #drivingInputs(state, motion, voice, thumbnail) {
     const points = bounded(drivingPoints(state.points, motion, this.#basis), COORDINATE_MAX);
     const moved = state.keypoints.map((value, i) => value + motion.keypoints[i]);
-    const thumbnail = new Float32Array(3 * THUMBNAIL_SIDE_PX * THUMBNAIL_SIDE_PX);
+    const small = thumbnail === null ? new Float32Array(3 * THUMBNAIL_SIDE_PX ** 2) : thumbnailPlanes(thumbnail);
     return {
       reference_points: { data: state.points, dims: [1, MESH_POINTS, 2] },
       driving_points: { data: points, dims: [1, MESH_POINTS, 2] },
@@ -107,8 +111,8 @@ export class Renderer {
       reference_codes: { data: state.codes, dims: [1, CODES] },
       voice: { data: voice ?? new Float32Array(VOICE_FEATURES), dims: [1, VOICE_FEATURES] },
       voice_present: { data: Float32Array.of(voice === null ? 0 : 1), dims: [1, 1] },
-      thumbnail: { data: thumbnail, dims: [1, 3, THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX] },
-      thumbnail_present: { data: new Float32Array(1), dims: [1, 1] },
+      thumbnail: { data: small, dims: [1, 3, THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX] },
+      thumbnail_present: { data: Float32Array.of(thumbnail === null ? 0 : 1), dims: [1, 1] },
     };
   }
 }
@@ -118,6 +122,11 @@ function picked(known, names) {
   const unknown = names.filter((name) => !Object.hasOwn(known, name));
   if (unknown.length) throw new UserError(`These weights are newer than this page (they want ${unknown.join(", ")}).`);
   return Object.fromEntries(names.map((name) => [name, known[name]]));
+}
+
+/** @param {DecodedPicture} thumbnail */
+function thumbnailPlanes({ rgb, sidePx }) {
+  return planesOf(sidePx === THUMBNAIL_SIDE_PX ? rgb : resized(rgb, sidePx, sidePx, THUMBNAIL_SIDE_PX));
 }
 
 /** @param {Float32Array} values @param {number} limit */
@@ -139,7 +148,7 @@ export function planesOf(rgb) {
 
 /**
  * A rendered picture as the bytes of a canvas.
- * @param {Uint8Array} rgb Interleaved, 256 x 256.
+ * @param {Uint8Array | Uint8ClampedArray} rgb Interleaved, 256 x 256.
  * @param {Uint8ClampedArray} rgba Where to: 4 bytes a pixel.
  */
 export function intoRgba(rgb, rgba) {

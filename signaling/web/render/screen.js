@@ -6,7 +6,8 @@
 
 import { PICTURE_SIZE_PX } from "../call/limits.js";
 
-const MARK_TEXT = "reconstructed";
+/** What the mark of a picture says. */
+export const Mark = Object.freeze({ REBUILT: "reconstructed", VIDEO: "video", FROZEN: "video, frozen" });
 const WAITING_TEXT = ["waiting for", "the first picture"];
 /** Canvas pixels a side: the mark stays sharp when the picture is enlarged. */
 export const CANVAS_PX = 2 * PICTURE_SIZE_PX;
@@ -40,25 +41,27 @@ export class Screen {
   /**
    * A picture, marked.
    * @param {Uint8ClampedArray} rgba 256 x 256 x 4.
+   * @param {string} text One of `Mark`.
    */
-  draw(rgba) {
+  draw(rgba, text) {
     const pixels = /** @type {Uint8ClampedArray<ArrayBuffer>} */ (rgba);
     this.#pixels.putImageData(new ImageData(pixels, PICTURE_SIZE_PX, PICTURE_SIZE_PX), 0, 0);
     this.#context.drawImage(this.#small, 0, 0, CANVAS_PX, CANVAS_PX);
-    this.#mark();
+    this.#mark(text);
   }
 
-  #mark() {
+  /** @param {string} text */
+  #mark(text) {
     const context = this.#context;
     const height = CANVAS_PX / 16;
     context.font = `${height * 0.72}px sans-serif`;
     context.textAlign = "left";
-    const width = context.measureText(MARK_TEXT).width;
+    const width = context.measureText(text).width;
     const top = CANVAS_PX - CANVAS_PX / 64 - height;
     context.fillStyle = "rgb(0 0 0 / 65%)";
     context.fillRect(CANVAS_PX / 64, top, width + height / 2, height);
     context.fillStyle = "rgb(255 255 255)";
-    context.fillText(MARK_TEXT, CANVAS_PX / 64 + height / 4, top + height * 0.76);
+    context.fillText(text, CANVAS_PX / 64 + height / 4, top + height * 0.76);
   }
 }
 

@@ -60,7 +60,7 @@ export async function timedMs(renderer, pictures) {
   const times = [];
   for (let i = 0; i <= pictures; i += 1) {
     const startMs = performance.now();
-    await renderer.render(state, values, null);
+    await renderer.render(state, values, null, null);
     if (i) times.push(performance.now() - startMs);
   }
   return times.sort((one, other) => one - other)[pictures >> 1];

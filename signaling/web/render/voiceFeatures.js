@@ -1,13 +1,14 @@
 /**
- * What the audio mouth branch hears: features of the decoded voice around each picture (receiver/voice_features.py).
+ * What the audio mouth branch hears: features of the decoded voice around each picture, and the lips it expects
+ * (receiver/voice_features.py).
  *
- * Must not import state machines. Invariant: memory is VOICE_HISTORY_MS of sound; without voice around a picture the
- * features are null.
+ * Must not import state machines. Invariant: memory is VOICE_HISTORY_MS of sound; without voice around a picture there is
+ * nothing to hear (null).
  */
 
 import { VOICE_HISTORY_MS } from "../call/limits.js";
 import { openGraph } from "./engine.js";
-import { downTo16k, HOP, logMel, MELS, RATE_HZ, WINDOW } from "./logMel.js";
+import { downTo16k, HOP, logMel, MELS, RATE_HZ, SILENCE, WINDOW } from "./logMel.js";
 
 /** @import { Graph, Manifest } from "./engine.js" */
 
@@ -17,6 +18,12 @@ const COLUMNS = 32;
 const AHEAD_MS = 120;
 const PER_MS = RATE_HZ / 1000;
 
+/**
+ * What the branch makes of 320 ms of sound. features: 32, for the network that renders. expression: 16, the lips in
+ * coefficients of the mesh's expression, relative to the speaker's mean.
+ * @typedef {Readonly<{features: Float32Array, expression: Float32Array}>} Heard
+ */
+
 /** One call's voice, and the network that listens to it. */
 export class VoiceFeatures {
   #graph;
@@ -24,9 +31,13 @@ export class VoiceFeatures {
   /** @type {number | null} */
   #endMs = null;
 
-  /** @param {Graph} graph */
-  constructor(graph) {
+  /** What the branch hears when nobody speaks. */
+  silence;
+
+  /** @param {Graph} graph @param {Heard} silence */
+  constructor(graph, silence) {
     this.#graph = graph;
+    this.silence = silence;
   }
 
   /**
@@ -35,7 +46,13 @@ export class VoiceFeatures {
    */
   static async open(manifest) {
     const name = "voice/voice.onnx";
-    return Object.hasOwn(manifest, name) ? new VoiceFeatures(await openGraph(name, manifest)) : null;
+    return Object.hasOwn(manifest, name) ? VoiceFeatures.of(await openGraph(name, manifest)) : null;
+  }
+
+  /** @param {Graph} graph The branch. */
+  static async of(graph) {
+    const quiet = Array.from({ length: COLUMNS }, () => new Float32Array(MELS).fill(SILENCE));
+    return new VoiceFeatures(graph, await hear(graph, quiet));
   }
 
   /** Forget what was heard: another voice, or another clock. */
@@ -59,17 +76,13 @@ export class VoiceFeatures {
   }
 
   /**
-   * 32 features for the picture at mediaMs, null without voice up to that time.
+   * What is heard around the picture at mediaMs, null without voice up to that time.
    * @param {number} mediaMs
-   * @returns {Promise<Float32Array | null>}
+   * @returns {Promise<Heard | null>}
    */
-  async at(mediaMs) {
+  async listen(mediaMs) {
     const columns = this.columns(mediaMs);
-    if (columns === null) return null;
-    const mel = new Float32Array(MELS * COLUMNS);
-    columns.forEach((column, i) => column.forEach((value, band) => (mel[band * COLUMNS + i] = value)));
-    const { features } = await this.#graph.run({ mel: { data: mel, dims: [1, MELS, COLUMNS] } });
-    return features.data;
+    return columns === null ? null : hear(this.#graph, columns);
   }
 
   /**
@@ -94,4 +107,16 @@ export class VoiceFeatures {
     this.#sound.copyWithin(0, kept.length);
     this.#sound.set(kept, this.#sound.length - kept.length);
   }
+}
+
+/**
+ * @param {Graph} graph
+ * @param {readonly Float32Array[]} columns 32 of 40 bands.
+ * @returns {Promise<Heard>}
+ */
+async function hear(graph, columns) {
+  const mel = new Float32Array(MELS * COLUMNS);
+  columns.forEach((column, i) => column.forEach((value, band) => (mel[band * COLUMNS + i] = value)));
+  const { features, expression } = await graph.run({ mel: { data: mel, dims: [1, MELS, COLUMNS] } });
+  return Object.freeze({ features: features.data, expression: expression.data });
 }

@@ -23,6 +23,8 @@ export class VoiceEncoder {
   #encoder = null;
   /** @type {number[]} Media times of frames in the encoder; packets come in the same order. */
   #waiting = [];
+  /** @type {number | null} What packets shall last from the next one on. */
+  #nextFrameMs = null;
   #pending;
   #filled = 0;
   /** @type {number | null} Media time of the first pending sample. */
@@ -54,6 +56,31 @@ export class VoiceEncoder {
       at += count;
       if (this.#filled === this.#pending.length) this.#encode();
     }
+  }
+
+  /**
+   * Packets shall last this long from the next whole one on.
+   * @param {number} frameMs One of 20, 40, 60, 80, 100, 120.
+   */
+  setFrameMs(frameMs) {
+    this.#nextFrameMs = frameMs === this.#frameMs ? null : frameMs;
+    if (this.#filled === 0) this.#change();
+  }
+
+  /** Between two packets: what is in the old encoder still comes out, with its own duration. */
+  #change() {
+    if (this.#nextFrameMs === null) return;
+    const old = this.#encoder;
+    if (old !== null && old.state === "configured") {
+      old.flush().then(
+        () => old.close(),
+        () => {}, // it failed or was closed already
+      );
+    }
+    this.#encoder = null;
+    this.#frameMs = this.#nextFrameMs;
+    this.#nextFrameMs = null;
+    this.#pending = new Float32Array(this.#frameMs * SAMPLES_PER_MS);
   }
 
   /** Free the encoder. */
@@ -89,24 +116,28 @@ export class VoiceEncoder {
     data.close();
     this.#filled = 0;
     this.#startMs = startMs + this.#frameMs;
+    this.#change();
   }
 
   #open() {
     if (this.#encoder && this.#encoder.state !== "closed") return this.#encoder;
-    this.#waiting = [];
+    /** @type {number[]} */
+    const waiting = [];
+    const durationMs = this.#frameMs;
     const encoder = new AudioEncoder({
       output: (chunk) => {
         const data = new Uint8Array(chunk.byteLength);
         chunk.copyTo(data);
-        const mediaMs = this.#waiting.shift();
-        if (mediaMs !== undefined) this.#onPacket(Object.freeze({ mediaMs, durationMs: this.#frameMs, data }));
+        const mediaMs = waiting.shift();
+        if (mediaMs !== undefined) this.#onPacket(Object.freeze({ mediaMs, durationMs, data }));
       },
       error: () => {
-        this.#encoder = null;
+        if (this.#encoder === encoder) this.#encoder = null;
       },
     });
-    encoder.configure(voiceConfig(this.#bps, this.#frameMs));
+    encoder.configure(voiceConfig(this.#bps, durationMs));
     this.#encoder = encoder;
+    this.#waiting = waiting;
     return encoder;
   }
 }

@@ -34,10 +34,13 @@ function replayed(tape) {
     else if (kind === "voice") encoder.pushVoice(packet(value));
     else if (kind === "keyframe") encoder.pushKeyframe(keyframe(value));
     else if (kind === "own-ack") encoder.pushAck(parse(bytes(value)), rest[0]);
-    else if (kind === "ack") encoder.receiveAck(parse(bytes(value)), rest[0]);
-    else {
+    else if (kind === "ack") {
+      encoder.receiveAck(parse(bytes(value)), rest[0]);
+      const arrivals = encoder.takeArrivals();
+      assert.deepEqual(arrivals.map((one) => [one.number, one.sentUs, one.arrivedUs, one.sizeBytes]), rest[1]);
+    } else {
       const sent = encoder.poll(value).map(({ channel, data }) => [channel, hex(data)]);
-      const state = [encoder.usableKeyframeId, encoder.takeKeyframeWish()];
+      const state = [encoder.usableKeyframeIds, encoder.takeKeyframeWish()];
       assert.deepEqual([sent, encoder.nextPollUs(value), ...state], rest, `at ${value} us`);
       polls += sent.length;
     }

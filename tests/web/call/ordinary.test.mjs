@@ -20,9 +20,11 @@ test("a part counts only for the role that needs it", () => {
 });
 
 test("who lacks a part asks for tracks, if the browser has any", () => {
-  assert.deepEqual([able, lacking], [["tracks"], ["tracks", "tracks-only"]]);
+  assert.deepEqual([able, lacking], [["video", "tracks"], ["video", "tracks", "tracks-only"]]);
   assert.deepEqual([able, lacking].map(takesTracks), [false, true]);
-  assert.deepEqual(featuresOf({ ...WHOLE, tracks: false, camera: false }, "peer"), []);
+  assert.deepEqual(featuresOf({ ...WHOLE, tracks: false, camera: false }, "peer"), ["video"]);
+  assert.deepEqual(featuresOf({ ...WHOLE, picture: false }, "peer"), ["tracks", "tracks-only"], "nor are pictures shown");
+  assert.deepEqual(featuresOf(WHOLE, "sender"), ["tracks"]);
 });
 
 test("who lacks nothing is asked, the other waits, two that lack a part begin", () => {

@@ -1,0 +1,50 @@
+/**
+ * The worker that rebuilds pictures, seen from the page: its networks are loaded while the person still looks at the lobby, and stay
+ * from call to call.
+ *
+ * Must not touch the page's elements but the canvases handed in. Invariant: one call at a time; what the worker says after a call is
+ * nobody's business.
+ */
+
+/** With fewer, the second thread waits for a processor longer than it computes. */
+const CORES_FOR_TWO_THREADS = 4;
+
+/** One renderer. */
+export class Stage {
+  #worker = new Worker(new URL("../render/renderWorker.js", import.meta.url), { type: "module" });
+  /** @type {(message: any) => void} */
+  #tell = () => {};
+
+  /**
+   * @param {string | null} size Of the network; null: the largest that is fast enough, measured.
+   * @param {Readonly<{ears: boolean}>} more ears: the voice moves the mouth, too.
+   */
+  constructor(size, { ears }) {
+    const threads = (navigator.hardwareConcurrency || 1) >= CORES_FOR_TWO_THREADS ? 2 : 1;
+    this.#worker.onmessage = ({ data }) => this.#tell(data);
+    this.#worker.onerror = (event) => this.#tell({ type: "broken", message: event.message });
+    this.#worker.postMessage({ type: "load", threads, size, ears });
+  }
+
+  /**
+   * A call begins; `tell` hears "ready" when its pictures can be drawn.
+   * @param {HTMLCanvasElement} element
+   * @param {MessagePort} port Of the call.
+   * @param {(message: any) => void} tell
+   */
+  open(element, port, tell) {
+    this.#tell = tell;
+    const canvas = element.transferControlToOffscreen();
+    this.#worker.postMessage({ type: "open", canvas, port }, [canvas, port]);
+  }
+
+  /** The call is over: nothing is drawn any more. */
+  leave() {
+    this.#tell = () => {};
+    this.#worker.postMessage({ type: "leave" });
+  }
+
+  close() {
+    this.#worker.terminate();
+  }
+}
