@@ -7,6 +7,8 @@ VENV ?= .venv
 INPUT ?=
 OUT ?= out/demo
 CLIPS ?= experiments/sample
+# Where `make experiments` puts what a repository may hold; RESULTS=experiments/results publishes it with this one.
+RESULTS ?=
 LINKS ?=
 RUNGS ?=
 PYTEST_ARGS ?=
@@ -17,7 +19,7 @@ IN_VENV := $(VENV)/bin/python
 LOCKED := pyproject.toml constraints.txt
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help venv demo bench-network experiments test fuzz test-web web test-browser check format lock clean
+.PHONY: help venv demo bench-network experiments test fuzz images-check test-web web test-browser check format lock clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,14 +36,19 @@ bench-network: $(VENV)/.demo ## real calls through bad networks: CLIPS=dir, LINK
 	@$(IN_VENV) -m experiments.network --clips "$(CLIPS)" --out "$(OUT)" $(if $(LINKS),--links "$(LINKS)") $(if $(RUNGS),--rungs "$(RUNGS)")
 
 experiments: OUT := $(if $(filter out/demo,$(OUT)),out/experiments,$(OUT))
-experiments: $(VENV)/.experiments ## rates and quality beside other codecs: CLIPS=dir; results in OUT
-	@$(IN_VENV) -m experiments run --clips "$(CLIPS)" --out "$(OUT)"
+experiments: $(VENV)/.experiments ## rates and quality beside other codecs: CLIPS=dir; results in OUT, published ones in RESULTS
+	@$(IN_VENV) -m experiments run --clips "$(CLIPS)" --out "$(OUT)" $(RUN_ARGS)
+	@$(IN_VENV) -m experiments publish "$(OUT)" --to "$(or $(RESULTS),$(OUT)/published)"
+	@$(if $(filter experiments/results,$(RESULTS)),$(IN_VENV) -m experiments.published)
 
 test: $(VENV)/.test ## run the tests, those marked slow left out
 	@$(IN_VENV) -m pytest -q -m "not slow" $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test ## damaged messages for MINUTES=n (default 60) into everything that a stranger's bytes reach; what breaks it: out/fuzz
 	@$(IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),60) --out out/fuzz
+
+images-check: $(VENV)/.test ## build the container images with buildah and run them: IMAGES=signaling,receiver,demo; needs root, no Docker engine
+	@$(IN_VENV) -m tests.containers.build_images $(if $(IMAGES),--services $(IMAGES)) $(IMAGES_ARGS)
 
 # `make test` runs the same tests where there is node, those of the networks only after `make web`.
 test-web: $(VENV)/.test web ## check the types of the page's modules and run their tests: needs node 20 and npm
@@ -56,7 +63,7 @@ signaling/web/ort/ort-wasm-simd-threaded.wasm: signaling/web/package-lock.json
 	@cd signaling/web && npm ci --no-audit --no-fund && mkdir -p ort \
 		&& cp $(addprefix node_modules/onnxruntime-web/dist/,$(ENGINE)) ort/ && touch ort/*
 
-test-browser: $(VENV)/.browser web ## real calls of the page in Chromium: apt install chromium; FACEWIRE_PAGE_PNG=file keeps a screenshot
+test-browser: $(VENV)/.browser web ## real calls of the page in Chromium: apt install chromium; FACEWIRE_PAGE_IMAGES=dir keeps screenshots
 	@$(IN_VENV) -m pytest -q -s tests/browser $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, formatting and types

@@ -4,6 +4,7 @@
     python -m experiments sweep   one setting of a call is varied: loss, delay, bundles, keypoints, ...
     python -m experiments gfvc    tables beside papers on generative face video: payload rates, one keyframe
     python -m experiments report DIR   the page, CSV files and plots again, from DIR/results.json
+    python -m experiments publish DIR  what a repository may hold of a run: a small JSON file and plots, no places, no pictures
 
 Each command explains itself with --help. Must not import anything heavy before it knows the command.
 """
@@ -16,7 +17,12 @@ from typing import Final
 
 from shared.errors import UserError
 
-COMMANDS: Final = {"run": "experiments.rates", "sweep": "experiments.sweeps", "gfvc": "experiments.gfvc"}
+COMMANDS: Final = {
+    "run": "experiments.rates.__main__",
+    "sweep": "experiments.sweeps.__main__",
+    "gfvc": "experiments.gfvc.__main__",
+    "publish": "experiments.rates.publish",
+}
 EXIT_USER: Final = 2
 
 
@@ -27,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(__doc__.split("\n\nEach command")[0] if __doc__ else "")
         return 0
     if command in COMMANDS:
-        return int(importlib.import_module(f"{COMMANDS[command]}.__main__").main(rest))
+        return int(importlib.import_module(COMMANDS[command]).main(rest))
     if command == "report" and len(rest) == 1 and not rest[0].startswith("-"):
         return _report(Path(rest[0]))
     wrong = "report takes one folder" if command == "report" else f"there is no command {command!r}"

@@ -55,17 +55,18 @@ def motion_of_clip(path: Path, coder: MotionEncoder) -> ClipMotion:
     """Track and analyse a video file. UserError when it is unreadable or has no steady face."""
     frames = read_frames(path)
     points, masks = track_faces(frames)
-    return _motion(path.stem, frames, points, masks, coder)
+    return motion_of_frames(path.stem, frames, points, masks, coder)
 
 
 def motion_of_cached(clip: CachedClip, coder: MotionEncoder) -> ClipMotion:
     """The same from a training cache, which holds the tracked meshes."""
-    return _motion(clip.name, clip.frames, np.array(clip.points), clip.masks, coder)
+    return motion_of_frames(clip.name, clip.frames, np.array(clip.points), clip.masks, coder)
 
 
-def _motion(
+def motion_of_frames(
     name: str, frames: NDArray[np.uint8], points: Array, masks: NDArray[np.uint8], coder: MotionEncoder
 ) -> ClipMotion:
+    """The same of frames (T, 256, 256, 3) whose meshes (T, 468, 2) and masks were found already."""
     found = [
         _analysed(frame, mesh, mask, coder) for frame, mesh, mask in zip(frames, points, masks, strict=True)
     ]

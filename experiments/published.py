@@ -17,19 +17,32 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from experiments import published_network, published_scaling
+from experiments import (
+    published_browser,
+    published_images,
+    published_network,
+    published_rates,
+    published_scaling,
+)
 from models.evaluation.table import means, table
 from models.training import ablation_table
 from shared.errors import UserError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = ("README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md", "docs/SCALING.md")
+PAGES: Final = (
+    "README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md", "docs/SCALING.md", "docs/EXPERIMENTS.md",
+    "docs/CONTAINERS.md",
+)  # fmt: skip
 CALLS: Final = "experiments/results/calls.json"
 SAMPLE_CALL: Final = "experiments/results/sample_call.json"
 RECEIVER_BENCH: Final = "experiments/results/receiver_bench.json"
 ROOMS: Final = "experiments/results/rooms.json"
+IMAGES: Final = "experiments/results/images.json"
+BROWSER: Final = "experiments/results/browser.json"
 NETWORK: Final = "experiments/results/network.json"
 MOTION: Final = "experiments/results/motion_table.json"
+RATES: Final = "experiments/results/rates.json"
+EQUALITY: Final = "experiments/results/virtual_equality.json"
 EVALUATIONS: Final = "models/evaluation/results"
 _BLOCK: Final = re.compile(r"(<!-- made from: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -264,17 +277,42 @@ def three_sizes() -> str:
     return published_scaling.three_sizes(_read(CALLS), _read(RECEIVER_BENCH))
 
 
+def images() -> str:
+    """The container images that were built and run."""
+    result = _read(IMAGES)
+    return f"{published_images.images_table(result)}\n\n{_source(IMAGES, result)}"
+
+
+def browser() -> str:
+    """What the page has to reach in a browser, and whether it does."""
+    result = _read(BROWSER)
+    return f"{published_browser.browser_table(result)}\n\n{_source(BROWSER, result)}"
+
+
 def motion() -> str:
     """What the motion bitstream costs and how exact it is."""
     result = _read(MOTION)
     return f"{published_network.motion_table(result)}\n\n{_source(MOTION, result)}"
 
 
+def rates() -> str:
+    """Where our arm wins and loses beside ordinary codecs at equal rate."""
+    result = _read(RATES)
+    return f"{published_rates.rates_block(result)}\n\n{_source(RATES, result)}"
+
+
+def equality() -> str:
+    """How far calls in virtual time are from the same calls in real time."""
+    result = _read(EQUALITY)
+    return f"{published_rates.equality_table(result)}\n\n{_source(EQUALITY, result)}"
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     made_by.__name__: made_by
     for made_by in (
         calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, training_speed, network_marks, network_links, motion,
-        unit_costs, three_sizes,
+        rates, equality,
+        unit_costs, three_sizes, images, browser,
     )
 }  # fmt: skip
 

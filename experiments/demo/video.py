@@ -43,13 +43,15 @@ def marked(pictures: Sequence[Picture]) -> list[Picture]:
     return [mark(picture) for picture in pictures]
 
 
-def write_side_by_side(path: Path, columns: Sequence[Column], pcm: NDArray[np.int16], rate_hz: int) -> None:
-    """H.264 and AAC in MP4 at 25 fps; pcm: int16 mono that starts with the first picture (may be empty)."""
+def write_side_by_side(
+    path: Path, columns: Sequence[Column], pcm: NDArray[np.int16], rate_hz: int, comment: str = COMMENT
+) -> None:
+    """H.264 and AAC in MP4 at 25 fps; pcm: int16 mono that starts with the first picture (may be empty). comment: in the file."""
     count = min(len(column.pictures) for column in columns)
     header = _header(columns)
     rows = (np.vstack([header, _row([column.pictures[i] for column in columns])]) for i in range(count))
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        container.metadata["comment"] = COMMENT
+        container.metadata["comment"] = comment
         height, width = header.shape[0] + columns[0].pictures[0].shape[0], header.shape[1]
         video = container.add_stream("libx264", rate=FPS, options={"crf": str(CRF), "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from experiments.command_line import EXIT_INTERRUPTED, EXIT_USER, FAILED_MOST, CountingParser
 from shared.errors import UserError
 
-FAILED_MOST, EXIT_USER, EXIT_INTERRUPTED = 100, 102, 130
 REPORT: Final = "gfvc.md"
 
 
@@ -45,11 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments gfvc",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CountingParser("python -m experiments gfvc", __doc__)
     add = parser.add_argument
     add("--clips", type=Path, metavar="DIR", required=True, help="folder of clips, or one with a clips.csv")
     add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")

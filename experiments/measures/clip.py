@@ -75,7 +75,9 @@ class ClipQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class _FrameQuality:
+class FrameQuality:
+    """One rebuilt frame; NaN where a measure could not be taken."""
+
     psnr_y_db: float
     ssim_y: float
     ms_ssim: float
@@ -116,29 +118,31 @@ def compare_many(
     follow = FaceMeasure(tools.faces) if tools.faces else None
     # The first frame is the keyframe: a held picture is identical there, and 100 dB would lift its whole mean.
     index = np.arange(min(1, len(original) - 1), len(original), every, dtype=np.int64)
-    rows: dict[str, list[_FrameQuality]] = {name: [] for name in variants}
+    rows: dict[str, list[FrameQuality]] = {name: [] for name in variants}
     for position, i in enumerate(index.tolist()):
-        look = _Original(original[i], follow, tools.vgg if position % vgg_every == 0 else None)
+        look = OriginalFrame(original[i], follow, tools.vgg if position % vgg_every == 0 else None)
         for name, frames in variants.items():
             rows[name].append(look.measure(frames[i]))
         if progress:
             progress((position + 1) / len(index))
-    return {name: _summarise(index, rows[name], original, frames) for name, frames in variants.items()}
+    return {name: summarise(index, rows[name], original, frames) for name, frames in variants.items()}
 
 
-class _Original:
-    """One original frame, its features and its mesh."""
+class OriginalFrame:
+    """One original frame, its features and its mesh, computed once for all that is measured against it."""
 
     def __init__(self, picture: Picture, follow: FaceMeasure | None, vgg: Vgg | None) -> None:
+        """follow, vgg: None leaves their measures out."""
         self._picture, self._follow, self._vgg = picture, follow, vgg
         self._features: Features | None = vgg.features(picture) if vgg else None
         self._region = follow.region(picture) if follow else None
         self._points = follow.points(picture, self._region) if follow and self._region else None
 
-    def measure(self, rebuilt: Picture) -> _FrameQuality:
+    def measure(self, rebuilt: Picture) -> FrameQuality:
+        """A rebuilt frame of the same size against this one."""
         points = self._follow.points(rebuilt, self._region) if self._follow and self._region else None
         big = min(rebuilt.shape[:2]) >= pictures.MS_SSIM_MIN_SIDE_PX
-        return _FrameQuality(
+        return FrameQuality(
             psnr_y_db=pictures.psnr_y_db(self._picture, rebuilt),
             ssim_y=pictures.ssim_y(self._picture, rebuilt),
             ms_ssim=pictures.ms_ssim(self._picture, rebuilt) if big else float("nan"),
@@ -154,15 +158,15 @@ class _Original:
         return feature_distance(self._features, self._vgg.features(rebuilt))
 
 
-def _summarise(
+def summarise(
     index: NDArray[np.int64],
-    rows: Sequence[_FrameQuality],
+    rows: Sequence[FrameQuality],
     original: Sequence[Picture],
     frames: Sequence[Picture],
 ) -> ClipQuality:
-    """Series and means of one rebuilt clip."""
+    """Series and means of one rebuilt clip from its measured frames, those of `index`. original, frames: all of both clips."""
 
-    def series(get: Callable[[_FrameQuality], float]) -> Series:
+    def series(get: Callable[[FrameQuality], float]) -> Series:
         return np.array([get(row) for row in rows], np.float64)
 
     psnr, ssim = series(lambda r: r.psnr_y_db), series(lambda r: r.ssim_y)

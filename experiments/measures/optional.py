@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 
 from experiments.measures.clip import mean_or_none
 from experiments.measures.picture import Picture
-from experiments.measures.voice import MEASURE_RATE_HZ, Pcm
-from experiments.measures.voice import _to_measure_rate as to_measure_rate
+from experiments.measures.voice import MEASURE_RATE_HZ, Pcm, to_measure_rate
 from shared.errors import UserError
 
 PAIRS: Final = ("lpips", "dists", "csim")

@@ -43,7 +43,7 @@ def compare_voice(original: Pcm, received: Pcm, rate_hz: int, delay_samples: int
     count = min(len(original), len(shifted))
     if count < SHORTEST_S * rate_hz:
         return VoiceQuality(None, None, (f"voice shorter than {SHORTEST_S} s: PESQ and STOI not measured",))
-    a, b = (_to_measure_rate(pcm[:count], rate_hz) for pcm in (original, shifted))
+    a, b = (to_measure_rate(pcm[:count], rate_hz) for pcm in (original, shifted))
     pesq, pesq_note = _try("pesq", lambda m: m.pesq(MEASURE_RATE_HZ, a, b, "wb"))
     stoi, stoi_note = _try("pystoi", lambda m: m.stoi(a, b, MEASURE_RATE_HZ))
     return VoiceQuality(pesq, stoi, tuple(note for note in (pesq_note, stoi_note) if note))
@@ -59,7 +59,7 @@ def _try(package: str, measure: Callable[[Any], float]) -> tuple[float | None, s
         return None, f"{package}: {str(error) or type(error).__name__}"
 
 
-def _to_measure_rate(pcm: Pcm, rate_hz: int) -> NDArray[np.float32]:
+def to_measure_rate(pcm: Pcm, rate_hz: int) -> NDArray[np.float32]:
     """Float -1..1 at MEASURE_RATE_HZ (area mean when going down, linear when going up)."""
     values = (pcm.astype(np.float32) / np.float32(32768)).reshape(1, -1)
     length = round(values.shape[1] * MEASURE_RATE_HZ / rate_hz)

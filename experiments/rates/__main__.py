@@ -11,7 +11,7 @@ ahead and take their time. Each cell (clip, arm, rate) is kept as soon as it is 
 was. Leaves results.json, report.html, CSV files and plots in --out. Any video files will do; what cannot be used is named with
 the reason, and the run goes on.
 
-The exit status is 0; 3 when clips failed; 2 for something that you can mend; 130 for Ctrl-C.
+The exit status is the number of clips that failed, at most 100; 102 stands for something that you can mend, 130 for Ctrl-C.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from experiments.command_line import EXIT_INTERRUPTED, EXIT_USER, FAILED_MOST, CountingParser
 from shared.errors import UserError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-EXIT_USER, EXIT_CLIPS, EXIT_INTERRUPTED = 2, 3, 130
 NAMED: Final = 10
 """Failed clips that are named on the terminal; the page names all."""
 
@@ -45,11 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments run",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CountingParser("python -m experiments run", __doc__)
     add = parser.add_argument
     add(
         "--clips",
@@ -82,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         help="lpips, dists, csim or lse from a graph of your own; may be repeated",
     )  # fmt: skip
     add("--limit", type=int, metavar="N", help="the first N clips only")
+    add(
+        "--show-frames", action="store_true",
+        help="keep strips and films and put strips into the page, if LICENCE.yaml in the folder of the clips allows it",
+    )  # fmt: skip
     add("--fresh", action="store_true", help="forget what an earlier run measured")
     return parser
 
@@ -97,6 +97,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     from rich.progress import Progress as Bar
 
+    from experiments.rates.licence import read_licence
     from experiments.rates.link_file import link_from
     from experiments.rates.run import run
     from experiments.rates.settings import DEFAULT_ARMS, DEFAULT_KBPS, RunSettings, numbers, words
@@ -107,6 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         link=None if options.link is None else link_from(options.link, options.seed), workers=options.workers,
         ray=options.ray, real_time=options.real_time, size=options.size, every=options.every, seed=options.seed,
         measures=tuple(options.measure), limit=options.limit, fresh=options.fresh,
+        licence=read_licence(options.clips) if options.show_frames else None,
     )  # fmt: skip
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
@@ -122,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
         f"{named}. The page says why.",
         file=sys.stderr,
     )
-    return EXIT_CLIPS
+    return min(len(outcome.failed_clips), FAILED_MOST)
 
 
 class _Shown:

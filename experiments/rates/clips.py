@@ -60,13 +60,15 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ClipFile:
-    """One file. name: unique in its folder. own_speech: whether the sound is this person's; None: nobody said."""
+    """One file. name: unique in its folder. own_speech: whether the sound is this person's; None: nobody said. may_show: its
+    pictures may be kept and shown (`experiments.rates.licence`)."""
 
     name: str
     path: Path
     sha256: str
     person: str | None = None
     own_speech: bool | None = None
+    may_show: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

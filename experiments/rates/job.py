@@ -20,6 +20,7 @@ from experiments.rates.cells import Cell, CellStore
 from experiments.rates.clips import ClipFile, Material, read_clip
 from experiments.rates.codecs import CODECS
 from experiments.rates.encodings import Encodings
+from experiments.rates.kept_pictures import Keeper
 from experiments.rates.measured import (
     OF_CALLS,
     OPUS_DELAY_SAMPLES,
@@ -27,6 +28,7 @@ from experiments.rates.measured import (
     MeasureTools,
     decoded_voice,
     open_tools,
+    settled,
 )
 from experiments.rates.ours import OurArm
 from experiments.rates.real_call import real_cell
@@ -150,20 +152,26 @@ class _Arm(Protocol):
 
 def _arm(job: Job, material: Material) -> _Arm:
     settings = job.settings
-    measurer = Measurer(material.frames, _tools(settings.measures), settings.every)
+    begin = 0 if settings.link is None else settled(len(material.frames))
+    measurer = Measurer(material.frames, _tools(settings.measures), settings.every, begin)
+    keeper = Keeper(settings.out, job.clip, job.arm)
+    keeper.original(material)
     if job.arm != OURS:
-        return _RivalArm(job.arm, material, measurer)
+        return _RivalArm(job.arm, material, measurer, keeper)
     seed = settings.seed + int(job.clip.sha256[:8], 16)
     arm = OurArm(_sender(), material.frames, material.pcm, settings.link, seed)
-    ours = _OurCells(arm, material, measurer, _backend(settings.size))
+    ours = _OurCells(arm, material, measurer, _backend(settings.size), keeper)
     return _RealCells(arm, job, _tools(settings.measures)) if settings.real_time else ours
 
 
 class _OurCells:
     """Ours, in virtual time."""
 
-    def __init__(self, arm: OurArm, material: Material, measurer: Measurer, backend: Backend) -> None:
+    def __init__(
+        self, arm: OurArm, material: Material, measurer: Measurer, backend: Backend, keeper: Keeper
+    ) -> None:
         self._arm, self._material, self._measurer, self._backend = arm, material, measurer, backend
+        self._keeper = keeper
 
     def cell(self, kbps: float) -> Json:
         """See `_Arm`."""
@@ -175,7 +183,7 @@ class _OurCells:
         measures |= _voice(self._measurer, self._material, heard, shown.pictures)
         return {
             "reached": met.reached, "wire": wire_json(met.wire), "payload_kbps": met.payload_kbps,
-            "how": met.how(), "measures": measures,
+            "how": met.how(), "measures": measures, **self._keeper.keep(kbps, shown.pictures, heard),
         }  # fmt: skip
 
 
@@ -194,8 +202,8 @@ class _RealCells:
 class _RivalArm:
     """A rival in an ordinary call, with our voice beside it."""
 
-    def __init__(self, name: str, material: Material, measurer: Measurer) -> None:
-        self._material, self._measurer = material, measurer
+    def __init__(self, name: str, material: Material, measurer: Measurer, keeper: Keeper) -> None:
+        self._material, self._measurer, self._keeper = material, measurer, keeper
         self._voice = code_voice(material.pcm)
         self._encodings = Encodings(CODECS[name], material.frames)
         sizes = [len(packet.data) for packet in self._voice]
@@ -221,6 +229,7 @@ class _RivalArm:
                 "packets": len(picture_bytes(met.stream, len(self._material.frames))),
             },
             "measures": measures,
+            **self._keeper.keep(kbps, pictures, heard),
         }  # fmt: skip
 
 

@@ -14,9 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.measures.clip import ClipQuality, Tools, load_tools
-from experiments.measures.clip import _Original as Original
-from experiments.measures.clip import _summarise as summarise
+from experiments.measures.clip import ClipQuality, OriginalFrame, Tools, load_tools, summarise
 from experiments.measures.face import FaceMeasure
 from experiments.measures.optional import OptionalMeasures, load_optional, parse_measure
 from experiments.measures.vgg import DEFAULT_WEIGHTS, load_vgg
@@ -36,6 +34,9 @@ VGG_PICTURES: Final = 16
 OPUS_DELAY_SAMPLES: Final = 312
 """libopus' look-ahead at 48 kHz: decoded sound lags its packets by so much."""
 FPS: Final = 25.0
+SETTLED_FRAMES: Final = 25
+"""Where packets go through a link, pictures of the first second are not measured, of any arm, so that calls whose first
+picture came earlier or later are measured on the same ones."""
 DIGITS: Final = 4
 
 Picture = NDArray[np.uint8]
@@ -85,23 +86,30 @@ def open_tools(optional: Sequence[str]) -> MeasureTools:
     return MeasureTools(load_tools(load_vgg(None)), load_optional(wanted), not ffmpeg.why_no_vmaf())
 
 
+def settled(count: int) -> int:
+    """The first picture that is measured of a clip of `count` pictures where there is a link, in runs and in sweeps alike."""
+    return min(SETTLED_FRAMES, count // 2)
+
+
 class Measurer:
     """One clip; what its originals need is computed once for all its cells."""
 
-    def __init__(self, frames: Sequence[Picture], tools: MeasureTools, every: int) -> None:
-        """frames: the clip's. Each every-th is measured, from the second on: the first one is the keyframe."""
-        self._frames, self._tools = frames, tools
-        self._index = np.arange(min(1, len(frames) - 1), len(frames), every, dtype=np.int64)
+    def __init__(self, frames: Sequence[Picture], tools: MeasureTools, every: int, begin: int = 0) -> None:
+        """frames: the clip's. Each every-th is measured, from `begin` on, but never the first one, which is the keyframe."""
+        self._frames, self._tools, self._begin = frames, tools, begin
+        self._index = np.arange(max(begin, min(1, len(frames) - 1)), len(frames), every, dtype=np.int64)
         vgg_every = -(-len(self._index) // VGG_PICTURES)
         follow = FaceMeasure(tools.tools.faces) if tools.tools.faces else None
         self._originals = [
-            Original(frames[i], follow, tools.tools.vgg if place % vgg_every == 0 else None)
+            OriginalFrame(frames[i], follow, tools.tools.vgg if place % vgg_every == 0 else None)
             for place, i in enumerate(self._index.tolist())
         ]
         self._planes: bytes | None = None
 
     def pictures(self, rebuilt: Sequence[Picture], first: int = 0) -> Measures:
-        """Means over the frames from `first` on. ValueError for another number of pictures than the clip has."""
+        """Means over the frames from `first` on, and from where this clip is measured at all. ValueError for another number of
+        pictures than the clip has."""
+        first = max(first, self._begin)
         if len(rebuilt) != len(self._frames):
             raise ValueError(f"{len(rebuilt)} pictures were rebuilt of {len(self._frames)}")
         quality = self._compared(rebuilt, first)

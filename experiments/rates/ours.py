@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.network.links import Link
+from experiments.rates.driver import LiveThumbnails
 from experiments.rates.search import RATE_CLOSE, RATE_TOLERANCE, off
-from experiments.rates.virtual_call import LiveThumbnails, rebuild_arrived, through_link
-from experiments.rates.virtual_receiver import Arrived
-from experiments.rates.wire import Wire, our_wire
+from experiments.rates.virtual_call import our_wire, through_link
+from experiments.rates.virtual_receiver import Arrived, rebuild_arrived
+from experiments.rates.wire import Wire
 from models.evaluation.offline_call import (
     FRAME_MS,
     Coded,
@@ -82,11 +83,13 @@ where there is no room for any, a larger keyframe takes what is left."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OurMet:
-    """coded: what is shown. payload_kbps: by part, with the first keyframe; over a link as the encoder counted it, with repeats.
-    reached: whether the rate is within RATE_TOLERANCE of what was asked. arrived: what came over a link, if there is one."""
+    """coded: what is shown. sent: what is sent, the small first keyframe too. payload_kbps: by part, with the first
+    keyframe; over a link as the encoder counted it, with repeats. reached: whether the rate is within RATE_TOLERANCE of what
+    was asked. arrived: what came over a link, if there is one."""
 
     step: Step
     coded: Coded
+    sent: Coded
     wire: Wire
     payload_kbps: dict[str, float]
     reached: bool
@@ -197,11 +200,13 @@ class OurArm:
             sent = self._with_first_keyframe(coded, step)
             if self._link is None:
                 self._met[step] = OurMet(
-                    step, coded, our_wire(sent, step.bundle_ms), sent.payload_kbps(), False
+                    step, coded, sent, our_wire(sent, step.bundle_ms), sent.payload_kbps(), False
                 )
             else:
                 arrived = self._through(step, sent, self._link)
-                self._met[step] = OurMet(step, coded, arrived.wire, arrived.payload_kbps, False, arrived)
+                self._met[step] = OurMet(
+                    step, coded, sent, arrived.wire, arrived.payload_kbps, False, arrived
+                )
         return self._met[step]
 
     def _with_first_keyframe(self, coded: Coded, step: Step) -> Coded:

@@ -35,14 +35,19 @@ _SETTINGS: Final = {
 }
 
 
-def write_plots(content: Content, tables: Tables, folder: Path) -> list[Path]:
-    """Writes FOLDER below the folder; returns the files. UserError without matplotlib, OSError when it cannot be written."""
+def write_plots(
+    content: Content, tables: Tables, folder: Path, names: Sequence[str] | None = None
+) -> list[Path]:
+    """Writes FOLDER below the folder; returns the files. names: of the measures, None: all that were taken.
+
+    UserError without matplotlib, OSError when it cannot be written.
+    """
     matplotlib = _matplotlib()
     out = folder / FOLDER
     out.mkdir(exist_ok=True)
     written = []
     with matplotlib.rc_context(_SETTINGS):
-        for measure in (MEASURES[name] for name in content.measured):
+        for measure in (MEASURES[name] for name in names or content.measured):
             figure = _figure(content, tables, measure)
             for path in (out / f"{measure.name}.png", out / f"{measure.name}.svg"):
                 when = {"Date": None} if path.suffix == ".svg" else None

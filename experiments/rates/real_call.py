@@ -20,11 +20,18 @@ from experiments.demo.recording import Joined, join, read_recording, read_voice
 from experiments.demo.report import HELD, Report, build_report
 from experiments.demo.stats import ReceiverStats, read_receiver_stats, read_sender_stats
 from experiments.network.relay import Relay
-from experiments.rates.measured import DIGITS, OPUS_DELAY_SAMPLES, Measurer, MeasureTools
+from experiments.rates.measured import (
+    DIGITS,
+    OPUS_DELAY_SAMPLES,
+    SETTLED_FRAMES,
+    Measurer,
+    MeasureTools,
+    settled,
+)
 from experiments.rates.ours import Step
 from experiments.rates.search import RATE_TOLERANCE, off
 from experiments.rates.settings import RunSettings
-from sender.sources.base import VOICE_BLOCK_MS, SourceReport
+from sender.sources.base import PICTURE_INTERVAL_MS, VOICE_BLOCK_MS, SourceReport
 from sender.sources.file import probe_file
 from sender.sources.file_decode import voice_samples
 from shared.errors import UserError
@@ -56,7 +63,10 @@ def real_cell(path: Path, step: Step, target_kbps: float, settings: RunSettings,
     report = build_report(sender, receiver, {})
     wire = {"forward_kbps": report.wire.forward_kbps, "back_kbps": report.wire.reverse_kbps}
     kbps = sum(wire.values())
-    measurer = Measurer(joined.original, tools, settings.every)
+    # The recordings begin with the first picture that both have; the first second is the call's, not theirs.
+    early = sum(media_ms < SETTLED_FRAMES * PICTURE_INTERVAL_MS for media_ms in joined.media_ms)
+    begin = 0 if settings.link is None else min(early, settled(len(joined.original)))
+    measurer = Measurer(joined.original, tools, settings.every, begin)
     return {
         "reached": off(kbps, target_kbps) <= RATE_TOLERANCE,
         "wire": {name: round(value, 3) for name, value in (wire | {"kbps": kbps}).items()},

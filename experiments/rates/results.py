@@ -15,6 +15,7 @@ from typing import Any, Final
 from experiments.rates.clips import ClipFile
 from experiments.rates.codecs import CODECS
 from experiments.rates.job import ClipFacts
+from experiments.rates.kept_pictures import ORIGINAL, film_name, strip_name
 from experiments.rates.settings import OURS, RunSettings
 from shared.errors import UserError
 from shared.provenance import commit, machine
@@ -66,7 +67,7 @@ def results_json(
             {"arm": arm, "about": about(arm, settings, here.model), "absent": here.absent.get(arm, "")}
             for arm in settings.arms
         ],
-        "clips": [_clip(clip, facts) for clip, facts in clips],
+        "clips": [_clip(clip, facts, settings) for clip, facts in clips],
         "cells": [
             {"clip": clip, "arm": arm, "target_kbps": kbps, **cell}
             for (clip, arm, kbps), cell in cells.items()
@@ -75,7 +76,9 @@ def results_json(
     }
 
 
-def _clip(clip: ClipFile, facts: ClipFacts) -> Json:
+def _clip(clip: ClipFile, facts: ClipFacts, settings: RunSettings) -> Json:
+    film, strip = film_name(clip, ORIGINAL), strip_name(clip, ORIGINAL)
+    kept = clip.may_show and (settings.out / film).is_file()
     return {
         "clip": clip.name,
         "person": clip.person,
@@ -84,8 +87,9 @@ def _clip(clip: ClipFile, facts: ClipFacts) -> Json:
         "speech": facts.speech,
         "error": facts.error,
         "warnings": list(facts.warnings),
-        "path": str(clip.path),
-        "may_show": False,
+        "path": film if kept else str(clip.path),
+        "may_show": clip.may_show,
+        "strip": strip if kept else None,
     }
 
 

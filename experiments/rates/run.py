@@ -8,7 +8,7 @@ clip or cell that fails is in the results with its reason, and is tried again by
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from experiments.rates.cells import Cell, CellStore
@@ -54,7 +54,7 @@ def run(settings: RunSettings, progress: Progress, say: Callable[[str], None] = 
     store = CellStore(settings.out)
     if settings.fresh:
         store.forget()
-    files = find_clips(settings.clips, settings.limit)
+    files = [_as_allowed(clip, settings) for clip in find_clips(settings.clips, settings.limit)]
     here = machine_facts(settings)
     clips = _looked_at(files, settings, progress)
     plan = _Plan(settings, here, [clip for clip, facts in clips if facts.error is None], store)
@@ -63,6 +63,10 @@ def run(settings: RunSettings, progress: Progress, say: Callable[[str], None] = 
     write_results(settings, results_json(settings, here, clips, cells, time.monotonic() - began))
     report(settings.out, say)
     return _outcome(clips, cells)
+
+
+def _as_allowed(clip: ClipFile, settings: RunSettings) -> ClipFile:
+    return replace(clip, may_show=settings.licence is not None and settings.licence.allows(clip.name))
 
 
 def machine_facts(settings: RunSettings) -> MachineFacts:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.network.links import Link
+from experiments.rates.licence import Licence
 from shared.errors import UserError
 
 OURS: Final = "facewire"
@@ -27,6 +28,10 @@ DEFAULT_ARMS: Final = ("facewire", "av1", "vp9", "h264", "h265", "vvc")
 DEFAULT_KBPS: Final = (6.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 FORMAT: Final = 1
 """Of a cell: one more whenever anything is measured or counted in another way."""
+OUR_FORMAT: Final = 3
+"""The same for our arm's cells alone, so that a change of our call leaves the rivals' cells as they are."""
+LINK_FORMAT: Final = 2
+"""The same for cells of runs with a link, of all arms: 2 since pictures of the first second are left out there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class RunSettings:
     link: what our arm's packets go through; None: nothing is lost, 20 ms each way. workers: processes, None: one for each core.
     ray: address of a cluster, "local" or "auto"; None: processes. real_time: our arm makes true calls. size: of our network.
     every: each every-th picture is measured. seed: of the link's chances. measures: optional ones, NAME=FILE.onnx@SHA256.
-    limit: the first clips only. fresh: measured cells of an earlier run are forgotten.
+    limit: the first clips only. fresh: measured cells of an earlier run are forgotten. licence: strips and films of the
+    clips that it names are kept; None: of none.
     """
 
     clips: Path
@@ -54,6 +60,7 @@ class RunSettings:
     measures: tuple[str, ...] = ()
     limit: int | None = None
     fresh: bool = False
+    licence: Licence | None = None
 
     def __post_init__(self) -> None:
         """Raises UserError for what cannot be."""
@@ -78,12 +85,17 @@ class RunSettings:
         """Hex SHA-256 of everything that a cell of this arm depends on beside clip, arm and rate.
 
         model_sha256: of our network. measures: names of those that can be taken here. Link, network, and the kind of call are
-        ours only, so a new network or link leaves the rivals' cells as they are.
+        ours only, so a new network or another link leaves the rivals' cells as they are; whether there is a link is everybody's.
         """
         said: dict[str, Any] = {
             "format": FORMAT, "seconds": self.seconds, "every": self.every, "measures": sorted(measures),
         }  # fmt: skip
+        if self.link is not None:
+            said |= {"link_format": LINK_FORMAT}
+        if self.licence is not None:
+            said |= {"kept": True}
         if arm == OURS:
+            said |= {"our_format": OUR_FORMAT}
             link = None if self.link is None else repr((self.link.forward, self.link.reverse, self.link.seed))
             said |= {"size": self.size, "model": model_sha256, "link": link, "real_time": self.real_time}
             said |= {"seed": self.seed if self.link is not None else None}
@@ -103,6 +115,7 @@ class RunSettings:
             "real_time": self.real_time,
             "size": self.size,
             "seed": self.seed,
+            "licence": None if self.licence is None else self.licence.text,
         }
 
 

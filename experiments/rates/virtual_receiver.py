@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.rates.wire import Item, Wire
+from experiments.rates.driver import Item, Received
+from experiments.rates.wire import Wire
 from models.evaluation.offline_call import FRAME_MS
-from models.evaluation.offline_receiver import _Direct
+from models.evaluation.offline_receiver import DirectLanes
 from models.runtime.base import Backend
 from receiver.render_call import VideoBroken
 from receiver.voice_features import VoiceFeatures
@@ -35,14 +36,6 @@ GUESSED: Final = (PictureState.CONCEALED, PictureState.HELD)
 """Pictures for which motion was missing."""
 
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Received:
-    """One thing that was complete at the receiver at_us after the call began."""
-
-    at_us: int
-    item: Item
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +196,7 @@ def _rebuilt(shown: dict[int, tuple[Picture, PictureDue]], pcm: NDArray[np.int16
     return Rebuilt(pictures, first, pcm, tuple(due.state for due in dues), delays_ms)
 
 
-class _Lanes(_Direct):
+class _Lanes(DirectLanes):
     """A receiver's lanes without threads, in a call that may lose thumbnails: that is no failure."""
 
     def take(self, item: Item) -> None:

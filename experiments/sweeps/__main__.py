@@ -18,10 +18,10 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from experiments.command_line import EXIT_INTERRUPTED, EXIT_USER, FAILED_MOST, CountingParser
 from experiments.sweeps.plan import read_sweep, shipped
 from shared.errors import UserError
 
-FAILED_MOST, EXIT_USER, EXIT_INTERRUPTED = 100, 102, 130
 DEFAULT_SECONDS: Final = 5.0
 
 
@@ -46,11 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments sweep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CountingParser("python -m experiments sweep", __doc__)
     add = parser.add_argument
     add("plan", nargs="?", help="name of a shipped sweep, or a YAML file")
     add("--list", action="store_true", help="the shipped sweeps and what each asks")

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from experiments.measures.clip import Tools, compare
 from experiments.measures.voice import compare_voice
 from experiments.motion_table import measure as motion_measure
-from experiments.motion_table_clips import ClipMotion
-from experiments.motion_table_clips import _motion as motion_of_frames
+from experiments.motion_table_clips import ClipMotion, motion_of_frames
 from experiments.motion_table_coding import Setting
 from experiments.rates.clips import Material
+from experiments.rates.driver import LiveThumbnails
 from experiments.rates.encodings import resized
-from experiments.rates.virtual_call import LiveThumbnails, rebuild_arrived, through_link
-from experiments.rates.virtual_receiver import Arrived, Rebuilt
+from experiments.rates.measured import OPUS_DELAY_SAMPLES, settled
+from experiments.rates.virtual_call import through_link
+from experiments.rates.virtual_receiver import Arrived, Rebuilt, rebuild_arrived
 from experiments.sweeps.settings import CODER_SETTINGS, CallSettings, link_of_settings
 from models.evaluation.offline_call import VOICE_BPS, VOICE_MS, Coded, OfflineSender, Plan
 from models.runtime.base import Backend
@@ -37,11 +38,6 @@ from shared.limits import PICTURE_SIZE_PX
 from shared.opus import SAMPLE_RATE_HZ, SAMPLES_PER_MS, OpusEncoder
 
 FULL_FPS: Final = 25.0
-SETTLED_FRAMES: Final = 25
-"""Of pictures the first second is not measured, so that points whose first picture comes earlier or later are measured on the
-same ones; when it came is `first_picture_ms`."""
-OPUS_DELAY_SAMPLES: Final = 312
-"""libopus' look-ahead at 48 kHz: decoded sound lags its packets by so much (receiver.voice_features)."""
 NO_VIDEO: Final = "the offline sender codes no video rung: call with it (experiments.network --rungs video)"
 NO_LARGER: Final = (
     f"a call's picture has {PICTURE_SIZE_PX} px: a larger source is made smaller before it is coded"
@@ -121,7 +117,7 @@ class PointRunner:
         return self._coded[key]
 
     def _pictures(self, rebuilt: Rebuilt) -> dict[str, float | None]:
-        first = max(rebuilt.first, min(SETTLED_FRAMES, len(rebuilt.pictures) // 2))
+        first = max(rebuilt.first, settled(len(rebuilt.pictures)))
         original, pictures = self._material.frames[first:], rebuilt.pictures[first:]
         quality = compare(original, pictures, self._bench.tools, self._bench.every)
         return {name: _rounded(value) for name, value in asdict(quality.means).items()}

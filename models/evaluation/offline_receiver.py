@@ -24,7 +24,7 @@ from shared.frames import Keyframe, VideoUnit
 Picture = NDArray[np.uint8]
 
 
-class _Direct:
+class DirectLanes:
     """A worker's lanes without threads: what is put is done before `put` returns. The first failure is raised by `check`."""
 
     def __init__(self, backend: Backend, ears: VoiceFeatures | None) -> None:
@@ -87,7 +87,7 @@ def rebuild(
     muted: the voice is not listened to, neither by the network nor, where motion is missing, by the mouth. ears: makes what
     listens to a call.
     """
-    lanes = _Direct(backend, None if muted else ears())
+    lanes = DirectLanes(backend, None if muted else ears())
     clock, start_ms = MediaClock(), coded.keyframes[0].media_ms
     clock.arrived(start_ms, start_ms * 1000, voice=False)
     playout = PicturePlayout(clock)

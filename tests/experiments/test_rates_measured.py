@@ -16,6 +16,7 @@ from experiments.rates.measured import (
     MeasureTools,
     decoded_voice,
     open_tools,
+    settled,
     tools_here,
 )
 from experiments.sample import SAMPLE_PATH
@@ -76,6 +77,18 @@ def test_pictures_before_the_first_that_was_shown_are_in_no_measure(
         measurer.pictures(shown, first=COUNT - 1)
     with pytest.raises(ValueError, match="12"):
         measurer.pictures(shown[:5])
+
+
+def test_with_a_link_the_first_second_is_in_no_measure_of_any_arm(
+    sample_pictures: Frames, tools: MeasureTools
+) -> None:
+    frames = sample_pictures[:60]
+    assert [settled(count) for count in (1, 20, 50, 51, 125)] == [0, 10, 25, 25, 25]
+    shown = [np.zeros_like(frames[0])] * 25 + frames[25:]
+    assert Measurer(frames, tools, 10, settled(60)).pictures(shown)["psnr_y_db"] == 100.0
+    late = [np.zeros_like(frames[0])] * 40 + frames[40:]
+    assert Measurer(frames, tools, 10, settled(60)).pictures(late)["psnr_y_db"] < 100.0
+    assert Measurer(frames, tools, 10, settled(60)).pictures(late, first=40)["psnr_y_db"] == 100.0
 
 
 def test_a_tool_that_is_absent_gives_none_and_never_a_number(

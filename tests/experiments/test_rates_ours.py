@@ -10,7 +10,7 @@ from experiments.measures.picture import psnr_y_db
 from experiments.network.links import Link
 from experiments.rates.ours import KEYFRAME_BYTES, STEPS, OurArm, OurMet
 from experiments.rates.search import RATE_TOLERANCE
-from experiments.rates.wire import our_wire
+from experiments.rates.virtual_call import our_wire
 from experiments.sample import SAMPLE_PATH
 from models.evaluation.offline_call import OfflineSender
 from models.runtime.choose import choose_backend

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from experiments.__main__ import main
+from experiments.command_line import EXIT_USER, FAILED_MOST
 from experiments.rates.cells import CellStore
 from experiments.rates.clips import ClipFile
 from experiments.rates.content import content_of
@@ -84,7 +85,7 @@ def test_a_run_reports_goes_on_where_it_was_and_names_what_failed(
     shutil.copy(SAMPLE_PATH, clips / "good.mp4")
     (clips / "broken.mp4").write_bytes(b"no film")
     status, first = run(clips, out)
-    assert status == 3 and "1 of 2 clips failed" in capsys.readouterr().err
+    assert status == 1 and "1 of 2 clips failed" in capsys.readouterr().err
     content = content_of(first)
     assert [clip.error is None for clip in content.clips] == [False, True]
     assert [(cell.clip, cell.target_kbps) for cell in content.cells] == [("good", 60.0), ("good", 80.0)]
@@ -104,14 +105,26 @@ def test_a_run_reports_goes_on_where_it_was_and_names_what_failed(
     assert plain[0] == plain[1]
 
 
-def test_wrong_words_are_said_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_words_are_said_with_a_status_that_counts_no_clips(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     where = ["--clips", str(tmp_path), "--out", str(tmp_path / "out")]
     for words in (
         ["run", *where], ["run", *where, "--arms", "av2"], ["run", *where, "--kbps", "x"], ["run", *where, "--link", "nowhere"],
-        ["run", *where, "--seconds", "0"], ["report", str(tmp_path)], ["report"], ["dance"],
+        ["run", *where, "--seconds", "0"], ["run", *where, "--show-frames"],
     ):  # fmt: skip
+        assert main(words) == EXIT_USER
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    for words in (["report", str(tmp_path)], ["report"], ["dance"]):
         assert main(words) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "gfvc"])
+def test_an_option_that_there_is_not_never_looks_like_two_failed_clips(command: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--what"])
+    assert left.value.code == EXIT_USER > FAILED_MOST
 
 
 def test_every_command_teaches(capsys: pytest.CaptureFixture[str]) -> None:

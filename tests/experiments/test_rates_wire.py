@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.rates.ordinary_call import ordinary_wire, payload_kbps
-from experiments.rates.wire import our_wire
+from experiments.rates.virtual_call import our_wire
 from models.evaluation.offline_call import Coded
 from shared.errors import UserError
 from shared.frames import VoicePacket
