@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import logging
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -17,38 +16,47 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.runtime.base import Backend
-from models.runtime.choose import BACKENDS
-from models.weights import bundle_digest, use_weights
+from models.weights import use_weights
 from receiver.call import ReceiverCall
 from receiver.clock import monotonic_us
+from receiver.command_line import (
+    EXIT_FAILED,
+    EXIT_OK,
+    add_call_flags,
+    add_engine_flags,
+    add_operation_flags,
+    on_signals,
+    told,
+)
 from receiver.config import ReceiverConfig, load_config, print_config
 from receiver.doctor import run_doctor
-from receiver.fitting import SIZE_CHOICES, open_fitting
-from receiver.operations import health_port
+from receiver.fitting import open_fitting
+from receiver.operations import call_metrics, health_port
 from receiver.provenance_command import make_key, verify
 from receiver.provenance_setup import signer_of
 from receiver.render_worker import RenderWorker
-from receiver.session import CallEnd, EndReason, LiveReport, ReceiverSession
+from receiver.service.command import main as serve
+from receiver.session import CallEnd, EndReason, LiveReport
+from receiver.session_maker import SessionMaker
 from receiver.sinks.open import SPECS, SinkSet, open_sinks
 from receiver.stats import CallStats, report, write_report
-from receiver.voice_features import VoiceFeatures
 from receiver.watermark.command import main as watermark_detect
-from shared.errors import UserError
 from shared.join_token import join_from_settings
 from shared.signaling_messages import Join
-from shared.transport.base import Transport
-from shared.transport.fingerprints import fingerprints_of
 from shared.transport.seat import Seat
 
-EXIT_OK, EXIT_FAILED, EXIT_USER = 0, 1, 2
-TOOLS: Final = {"watermark-detect": watermark_detect, "provenance-verify": verify, "provenance-key": make_key}
+TOOLS: Final = {
+    "serve": serve,
+    "watermark-detect": watermark_detect,
+    "provenance-verify": verify,
+    "provenance-key": make_key,
+}
 """Commands with arguments of their own."""
-ANALYSER = "analyser/analyser.onnx"
-"""The network that gives keypoints and codes their meaning: both ends compare its hash (as `sender.motion_encoder`)."""
 _EXAMPLES = """\
 examples:
   python -m receiver --signaling ws://127.0.0.1:8080/ws --token-file receiver.token --sink mp4:call.mp4
   python -m receiver --signaling wss://calls.example.org/ws --token-env FACEWIRE_TOKEN --sink window
+  python -m receiver serve --help     (many calls with one network, for a signaling service that shares them out)
   python -m receiver doctor           (what is there, what would be used, how fast, and how to mend the rest)
   python -m receiver watermark-detect call.mp4        (does a film carry facewire's invisible mark?)
   python -m receiver provenance-verify call.mp4       (is its signature right, and what does it say?)
@@ -67,23 +75,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return TOOLS[given[0]](given[1:])
     options = vars(_parser().parse_args(given))
     logging.basicConfig(level=logging.WARNING, format="receiver: %(message)s")
-    try:
-        command = options.pop("command", None)
-        file, only_print = options.pop("config", None), options.pop("print_config", False)
-        config = load_config(options, file)
-        if config.weights:
-            use_weights(Path(config.weights))
-        if command == "doctor":
-            return run_doctor(config.backend, config.size, config.threads)
-        if only_print:
-            print(print_config(config), end="")
-            return EXIT_OK
-        return asyncio.run(_run(config))
-    except UserError as error:
-        print(f"receiver: {error}", file=sys.stderr)
-        return EXIT_USER
-    except KeyboardInterrupt:  # before the call began; during it the signal handler ends it
+    return told(lambda: _command(options))
+
+
+def _command(options: dict[str, Any]) -> int:
+    command = options.pop("command", None)
+    file, only_print = options.pop("config", None), options.pop("print_config", False)
+    config = load_config(options, file)
+    if config.weights:
+        use_weights(Path(config.weights))
+    if command == "doctor":
+        return run_doctor(config.backend, config.size, config.threads)
+    if only_print:
+        print(print_config(config), end="")
         return EXIT_OK
+    return asyncio.run(_run(config))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,45 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--sink", action="append", metavar="SPEC", help=f"{SPECS}; may be given several times (default: none)"
     )
-    add("--backend", choices=BACKENDS, help=f"what runs the network (default: {default.backend})")
-    add(
-        "--size",
-        choices=SIZE_CHOICES,
-        help=f"size of the network; auto: lite, or nano where lite is too slow (default: {default.size})",
-    )
-    add(
-        "--threads",
-        type=int,
-        metavar="N",
-        help="threads of the network (default: the cores but one, at most 2)",
-    )
-    add(
-        "--weights",
-        metavar="DIR",
-        help="one's own weights (python -m models.export --out DIR), before the shipped ones",
-    )
+    add_engine_flags(parser, default)
     add("--seconds", type=float, metavar="S", help="end the call after this long")
-    add(
-        "--rejoin-seconds",
-        type=float,
-        metavar="S",
-        help=f"wait this long for a peer that was lost, 0: not at all (default: {default.rejoin_seconds:g})",
-    )
     add("--stats", metavar="FILE.json", help="write what happened, also after Ctrl-C or a lost peer")
-    add(
-        "--provenance-key",
-        metavar="DIR",
-        help="sign recordings with this key (python -m receiver provenance-key --out DIR)",
-    )
-    add(
-        "--health-port",
-        type=int,
-        metavar="PORT",
-        help="serve /healthz, /readyz and /metrics there (default: not)",
-    )
-    add("--health-host", metavar="HOST", help=f"address of the health port (default: {default.health_host})")
-    add("--config", type=Path, metavar="FILE.toml", help="settings by their long names, with _ for -")
-    add("--print-config", action="store_true", help="print the settings and end")
+    add_call_flags(parser, default)
+    add_operation_flags(parser, default)
     return parser
 
 
@@ -157,7 +129,8 @@ async def _run(config: ReceiverConfig) -> int:
     _join_of(config)()
     backend = await asyncio.to_thread(open_fitting, config.backend, config.size, config.threads)
     print(f"receiver: {backend.model.name} on {backend.device} ({backend.name})", file=sys.stderr)
-    sinks = open_sinks(config.sink, signer_of(config, backend.model))
+    records = any(spec.startswith("mp4:") for spec in config.sink)
+    sinks = open_sinks(config.sink, signer_of(records, config.provenance_key, backend.model))
     worker = RenderWorker(backend)
     try:
         return await _call(config, worker, sinks)
@@ -167,44 +140,26 @@ async def _run(config: ReceiverConfig) -> int:
 
 
 async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) -> int:
-    model = bundle_digest([ANALYSER])[:16]
     stats = CallStats(joined_us=monotonic_us())
     seat = Seat(config.signaling, _join_of(config))
-    connections: list[Transport] = []
-
-    async def connected(transport: Transport, part: SinkSet, left_s: float | None) -> ReceiverSession:
-        connections.append(transport)
-        ears = await asyncio.to_thread(VoiceFeatures)
-        return ReceiverSession(
-            transport,
-            worker,
-            part,
-            model,
-            left_s,
-            stats,
-            _print_report,
-            voice_features=ears,
-            fingerprints=fingerprints_of(transport),
-            on_authenticated=_print_digits,
-        )
-
-    call = ReceiverCall(seat.meet, connected, sinks, config.seconds, config.rejoin_seconds)
+    maker = SessionMaker(worker, stats, _print_report, _print_digits)
+    call = ReceiverCall(seat.meet, maker, sinks, config.seconds, config.rejoin_seconds)
     try:
-        async with health_port(config, stats, connections) as drain:
+        async with health_port(config, call_metrics(stats, maker.wire.snapshot)) as drain:
 
             def end_it() -> None:
                 drain()
                 call.stop()
 
-            _on_signals(end_it)
+            on_signals(end_it)
             end = await call.run()
     finally:
         await seat.leave()
         await asyncio.to_thread(sinks.close)
         stats.failures = list(sinks.failures)
-        if config.stats and connections and call.session is not None:
+        if config.stats and maker.wire.newest is not None and call.session is not None:
             described = _describe(worker.backend)
-            content = report(stats, _shown(config), described, connections[-1], call.session.decoder.stats)
+            content = report(stats, _shown(config), described, maker.wire.newest, call.session.decoder.stats)
             write_report(Path(config.stats), content)
     return _exit_status(end)
 
@@ -212,15 +167,6 @@ async def _call(config: ReceiverConfig, worker: RenderWorker, sinks: SinkSet) ->
 def _join_of(config: ReceiverConfig) -> Callable[[], Join]:
     """The way into the room that the settings name, read when it is called. That raises UserError."""
     return partial(join_from_settings, config.signaling, config.token_file, config.token_env)
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def _describe(backend: Backend) -> dict[str, Any]:

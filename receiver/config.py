@@ -42,17 +42,31 @@ class ReceiverConfig:
 
     def __post_init__(self) -> None:
         """Raises UserError for values outside their ranges; names of sinks and backends are checked when opened."""
-        if self.threads is not None and not 1 <= self.threads <= 64:
-            raise UserError(f"threads = {self.threads} is not possible: choose 1 to 64.")
+        check_threads(self.threads)
         if self.seconds is not None and not 0.1 <= self.seconds <= 86_400 * 7:  # also false for NaN
             raise UserError(f"seconds = {self.seconds:g} is not possible: choose 0.1 to 604800.")
-        if not 0 <= self.rejoin_seconds <= REJOIN_MAX_S:
-            value = self.rejoin_seconds
-            raise UserError(f"rejoin_seconds = {value:g} is not possible: choose 0 to {REJOIN_MAX_S:g}.")
-        if not 0 <= self.health_port <= 65_535:
-            raise UserError(f"health_port = {self.health_port} is not possible: choose 0 to 65535.")
+        check_rejoin_seconds(self.rejoin_seconds)
+        check_health_port(self.health_port)
         if not self.sink:
             raise UserError("At least one sink is needed: give --sink none to keep nothing.")
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises UserError."""
+    if threads is not None and not 1 <= threads <= 64:
+        raise UserError(f"threads = {threads} is not possible: choose 1 to 64.")
+
+
+def check_rejoin_seconds(seconds: float) -> None:
+    """Raises UserError."""
+    if not 0 <= seconds <= REJOIN_MAX_S:  # also false for NaN
+        raise UserError(f"rejoin_seconds = {seconds:g} is not possible: choose 0 to {REJOIN_MAX_S:g}.")
+
+
+def check_health_port(port: int) -> None:
+    """Raises UserError."""
+    if not 0 <= port <= 65_535:
+        raise UserError(f"health_port = {port} is not possible: choose 0 to 65535.")
 
 
 def load_config(flags: Mapping[str, Any], file: Path | None = None) -> ReceiverConfig:

@@ -6,7 +6,7 @@ Imports prometheus_client (extra `operations`), nothing of networks or transport
 import this. Invariant: what is said is never less than before when a call ends; no label names a person, a room or a peer.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -35,11 +35,17 @@ class _Call:
 class ReceiverMetrics(Collector):
     """`watch` each call, `forget` it at its end; `text` is the page for Prometheus.
 
-    gpu_bytes: memory of the card that this process uses, None when there is no card to ask.
+    gpu_bytes: memory of the card that this process uses, None when there is no card to ask. gauges: more of them, by name.
+    ended: calls that are over, by why.
     """
 
-    def __init__(self, gpu_bytes: Callable[[], int] | None = None) -> None:
-        self._gpu_bytes = gpu_bytes
+    def __init__(
+        self,
+        gpu_bytes: Callable[[], int] | None = None,
+        gauges: Callable[[], Mapping[str, float]] = dict,
+        ended: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        self._gpu_bytes, self._gauges, self._ended = gpu_bytes, gauges, ended
         self._calls: dict[int, _Call] = {}
         self._past: dict[tuple[str, str], float] = {}
         self._registry = CollectorRegistry()
@@ -59,6 +65,13 @@ class ReceiverMetrics(Collector):
         self._read_pictures(call)
         for key, value in self._counted(call).items():
             self._past[key] = self._past.get(key, 0) + value
+
+    def take_rows(self) -> None:
+        """Take what the calls have shown into the histograms and forget their rows: see `CallStats.forget_rows`."""
+        for call in self._calls.values():
+            self._read_pictures(call)
+            call.stats.forget_rows()
+            call.pictures_read = 0
 
     def text(self) -> bytes:
         """All metrics of this moment in Prometheus' text format."""
@@ -81,6 +94,14 @@ class ReceiverMetrics(Collector):
         yield events
         yield wire
         yield GaugeMetricFamily(PREFIX + "calls", "Calls under way.", value=len(self._calls))
+        over = CounterMetricFamily(PREFIX + "calls_ended", "Calls that are over, by why.", labels=["reason"])
+        for reason, count in sorted(self._ended().items()):
+            over.add_metric([reason], count)
+        yield over
+        for name, value in self._gauges().items():
+            yield GaugeMetricFamily(
+                PREFIX + name, f"{name.replace('_', ' ').capitalize()} just now.", value=value
+            )
         if self._gpu_bytes is not None:
             yield GaugeMetricFamily(PREFIX + "gpu_bytes", "Memory used on the card.", value=self._gpu_bytes())
 

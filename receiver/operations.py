@@ -3,30 +3,46 @@
 Imports prometheus_client only when a port was asked for. Invariant: without a health port nothing listens.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import fields, replace
+from __future__ import annotations
 
-from receiver.config import ReceiverConfig
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
 from receiver.health import HealthServer
 from receiver.stats import CallStats
-from shared.transport.base import Transport, WireSnapshot
+from shared.transport.base import WireSnapshot
 
-_SUMMED = tuple(field.name for field in fields(WireSnapshot) if field.name.endswith(("_bytes", "_packets")))
+if TYPE_CHECKING:
+    from receiver.metrics import ReceiverMetrics
+
+
+class HealthSettings(Protocol):
+    """Where to listen; port 0: nowhere."""
+
+    @property
+    def health_host(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def health_port(self) -> int:
+        """Its number."""
+        ...
 
 
 @asynccontextmanager
 async def health_port(
-    config: ReceiverConfig, stats: CallStats, connections: Sequence[Transport]
+    config: HealthSettings, metrics: Callable[[], bytes] | None, ready: Callable[[], bool] = lambda: True
 ) -> AsyncIterator[Callable[[], None]]:
-    """Open the port for as long as the call lasts, if one was asked for; gives what says that the end was asked for.
+    """Open the port, if one was asked for, while the context lasts; gives what says that the end was asked for.
 
-    connections: all of the call so far; it may grow. Raises UserError when the port cannot be opened.
+    ready, metrics: see `HealthServer`. Raises UserError when the port cannot be opened.
     """
     if not config.health_port:
         yield lambda: None
         return
-    health = HealthServer(lambda: True, _metrics(stats, connections))
+    health = HealthServer(ready, metrics)
     await health.start(config.health_host, config.health_port)
 
     def drain() -> None:
@@ -38,18 +54,21 @@ async def health_port(
         await health.close()
 
 
-def wire_of(connections: Sequence[Transport]) -> WireSnapshot:
-    """Bytes and packets of all connections together."""
-    snapshots = [connection.counter.snapshot() for connection in connections]
-    sums = {name: sum(getattr(snapshot, name) for snapshot in snapshots) for name in _SUMMED}
-    return replace(WireSnapshot(), **sums)
-
-
-def _metrics(stats: CallStats, connections: Sequence[Transport]) -> Callable[[], bytes] | None:
+def new_metrics(
+    gauges: Callable[[], Mapping[str, float]] = dict, ended: Callable[[], Mapping[str, int]] = dict
+) -> ReceiverMetrics | None:
+    """See `ReceiverMetrics`. None: the extra `operations` is not installed, so that there is health alone."""
     try:
         from receiver.metrics import ReceiverMetrics
-    except ImportError:  # the extra `operations` is not installed: health alone
+    except ImportError:
         return None
-    metrics = ReceiverMetrics()
-    metrics.watch(stats, lambda: wire_of(connections))
+    return ReceiverMetrics(gauges=gauges, ended=ended)
+
+
+def call_metrics(stats: CallStats, wire: Callable[[], WireSnapshot]) -> Callable[[], bytes] | None:
+    """The page for Prometheus of a process with one call; None: see `new_metrics`."""
+    metrics = new_metrics()
+    if metrics is None:
+        return None
+    metrics.watch(stats, wire)
     return metrics.text

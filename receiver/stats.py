@@ -86,6 +86,11 @@ class CallStats:
         if len(self.references) < STATS_MAX_PICTURES:
             self.references.append({"ready_us": ready_us, "compute_ms": round(compute_ms, 3)})
 
+    def forget_rows(self) -> None:
+        """Keep the counts only: for a process whose calls nobody reports one by one."""
+        for rows in (self.pictures, self.voice, self.playout, self.references):
+            rows.clear()
+
     def note_clock(self, media_ms: int, due_us: int) -> None:
         """Remember where the media clock stands, when that changed."""
         offset_us = due_us - media_ms * 1000

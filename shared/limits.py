@@ -374,6 +374,8 @@ ACK_DELAY_GROWTH_MS: Final = 40
 # --- ordinary WebRTC at the edges: WHEP out, WHIP in ---------------------------------------------------------------------
 WHEP_VIEWERS_MAX: Final = 8
 """Viewers of one call at once: each has an encoder of its own, about a tenth of a core."""
+SERVICE_VIEWERS_MAX: Final = 256
+"""Viewers of all calls of one receiver service at once: as many as it has calls at most, each with an encoder of its own."""
 WHIP_REQUESTS_PER_S: Final = 2.0
 """HTTP requests of one address to a WHEP or WHIP port in the long run: preflight, POST and DELETE are three a session."""
 WHIP_REQUESTS_BURST: Final = 12
@@ -410,3 +412,23 @@ PUSH_STALL_S: Final = 15.0
 """A server that takes nothing for this long, while it is connected to or later, is taken for lost."""
 WATERMARK_PICTURES: Final = 750
 """Pictures of a file that the watermark detector reads: 30 s of a call say as much as an hour does."""
+
+# --- a receiver service and its pool --------------------------------------------------------------------------------------
+POOL_HEARTBEAT_MS: Final = 1_000
+"""A receiver tells its pool at least this often how many calls it could take: one that is silent longer is losing its place."""
+POOL_RETRY_MIN_MS: Final = 250
+"""Pause, half of it at random, before a receiver registers again with a pool that it lost; it doubles with each failure."""
+POOL_RETRY_MAX_MS: Final = 4_000
+"""And grows to this at most: a service that was restarted has its receivers back within seconds, not all at once."""
+POOL_SAY_MIN_MS: Final = 120
+"""A receiver tells its pool something at most this often, two messages each time: under SIGNALING_MESSAGES_PER_S."""
+POOL_MEET_S: Final = 20.0
+"""How long a receiver waits for the sender of an assigned room, who sat there just before: one connection's time, and some."""
+POOL_WORKERS_MAX: Final = 1_000
+"""Receivers in one pool at once: with RENDER_CALLS_MAX calls each more than SIGNALING_SHARED_ROOMS_MAX rooms."""
+POOL_LEASE_MS: Final = 5_000
+"""A receiver that was silent for five heartbeats is out of its pool; it comes back by registering again."""
+POOL_JOIN_MS: Final = 3_000
+"""How long the receiver that was given a room may take to come into it; then another one is given the room."""
+POOL_TRIES_PER_MINUTE: Final = 6
+"""Receivers that one room is given in a minute; after that it waits for the minute to end: a room may kill what takes it."""

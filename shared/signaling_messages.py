@@ -151,7 +151,7 @@ _TYPES: Final = {
 Message = Join | Joined | PeerJoined | Offer | Answer | Candidate | PeerLeft | Error | Bye
 Relayed = Offer | Answer | Candidate
 
-_Reader = Callable[[object], object]
+Reader = Callable[[object], object]
 
 
 def strip_controls(text: str, keep: str = "") -> str:
@@ -159,7 +159,9 @@ def strip_controls(text: str, keep: str = "") -> str:
     return "".join(c for c in text if c in keep or not unicodedata.category(c).startswith("C"))
 
 
-def _text(limit_bytes: int, keep: str = "") -> _Reader:
+def text_within(limit_bytes: int, keep: str = "") -> Reader:
+    """Reads text of so many bytes of UTF-8 at most, without control characters but those in `keep`."""
+
     def read(value: object) -> str:
         if not isinstance(value, str):
             raise MalformedMessage("text expected")
@@ -170,8 +172,9 @@ def _text(limit_bytes: int, keep: str = "") -> _Reader:
     return read
 
 
-def _matching(pattern: re.Pattern[str], limit_bytes: int) -> _Reader:
-    read_text = _text(limit_bytes)
+def matching(pattern: re.Pattern[str], limit_bytes: int) -> Reader:
+    """Reads text that is all of `pattern`."""
+    read_text = text_within(limit_bytes)
 
     def read(value: object) -> object:
         if not pattern.fullmatch(str(text := read_text(value))) or text != value:
@@ -181,7 +184,9 @@ def _matching(pattern: re.Pattern[str], limit_bytes: int) -> _Reader:
     return read
 
 
-def _one_of(kind: type[StrEnum]) -> _Reader:
+def one_of(kind: type[StrEnum]) -> Reader:
+    """Reads a member of `kind`."""
+
     def read(value: object) -> StrEnum:
         try:
             return kind(value)  # type: ignore[arg-type]  # anything may come; a non-member raises ValueError
@@ -203,7 +208,7 @@ def _line_index(value: object) -> int:
     return value
 
 
-def _list_of(read_item: _Reader) -> _Reader:
+def _list_of(read_item: Reader) -> Reader:
     def read(value: object) -> tuple[object, ...]:
         if not isinstance(value, list) or len(value) > limits.SIGNALING_ICE_SERVERS_MAX:
             raise MalformedMessage(f"list of at most {limits.SIGNALING_ICE_SERVERS_MAX} items expected")
@@ -212,11 +217,11 @@ def _list_of(read_item: _Reader) -> _Reader:
     return read
 
 
-_short_text = _text(limits.SIGNALING_TEXT_MAX_BYTES)
-_sdp = _text(limits.SIGNALING_SDP_MAX_BYTES, keep="\r\n")
-_role = _one_of(Role)
-_ICE_SERVER_READERS: Final[Mapping[str, _Reader]] = {
-    "urls": _list_of(_matching(ICE_URL_PATTERN, limits.SIGNALING_TEXT_MAX_BYTES)),
+_short_text = text_within(limits.SIGNALING_TEXT_MAX_BYTES)
+_sdp = text_within(limits.SIGNALING_SDP_MAX_BYTES, keep="\r\n")
+_role = one_of(Role)
+_ICE_SERVER_READERS: Final[Mapping[str, Reader]] = {
+    "urls": _list_of(matching(ICE_URL_PATTERN, limits.SIGNALING_TEXT_MAX_BYTES)),
     "username": _short_text,
     "credential": _short_text,
 }
@@ -225,14 +230,14 @@ _ICE_SERVER_READERS: Final[Mapping[str, _Reader]] = {
 def _ice_server(value: object) -> IceServer:
     if not isinstance(value, dict):
         raise MalformedMessage("ICE server is not an object")
-    return IceServer(**_read_fields(value, _ICE_SERVER_READERS))
+    return IceServer(**read_fields(value, _ICE_SERVER_READERS))
 
 
-_READERS: Final[Mapping[str, Mapping[str, _Reader]]] = {
+_READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "join": {
-        "room": _matching(ROOM_PATTERN, limits.SIGNALING_ROOM_MAX_CHARS),
+        "room": matching(ROOM_PATTERN, limits.SIGNALING_ROOM_MAX_CHARS),
         "role": _role,
-        "token": _text(limits.SIGNALING_TOKEN_MAX_BYTES),
+        "token": text_within(limits.SIGNALING_TOKEN_MAX_BYTES),
     },
     "joined": {
         "role": _role,
@@ -244,17 +249,18 @@ _READERS: Final[Mapping[str, Mapping[str, _Reader]]] = {
     "offer": {"sdp": _sdp},
     "answer": {"sdp": _sdp},
     "candidate": {
-        "candidate": _text(limits.SIGNALING_CANDIDATE_MAX_BYTES),
+        "candidate": text_within(limits.SIGNALING_CANDIDATE_MAX_BYTES),
         "mid": _short_text,
         "line_index": _line_index,
     },
     "peer-left": {"reason": _short_text},
-    "error": {"code": _one_of(ErrorCode), "message": _short_text},
+    "error": {"code": one_of(ErrorCode), "message": _short_text},
     "bye": {"reason": _short_text},
 }
 
 
-def _read_fields(values: Mapping[str, object], readers: Mapping[str, _Reader]) -> dict[str, Any]:
+def read_fields(values: Mapping[str, object], readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The values of exactly these keys. Raises RemoteError."""
     if values.keys() != readers.keys():
         raise MalformedMessage(f"expected exactly the keys {sorted(readers)}")
     return {name: read(values[name]) for name, read in readers.items()}
@@ -267,7 +273,8 @@ def _object_without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object
     return values
 
 
-def _load(text: str) -> dict[str, object]:
+def load_object(text: str) -> dict[str, object]:
+    """A JSON object whose keys occur once each. Raises MalformedMessage."""
     try:
         values = json.loads(text, object_pairs_hook=_object_without_repeats)
     except (ValueError, RecursionError):
@@ -281,11 +288,11 @@ def parse(text: str) -> Message:
     """The message in one WebSocket text frame; raises `MalformedMessage` or `LimitExceeded`."""
     if len(text.encode("utf-8", "surrogatepass")) > limits.SIGNALING_MESSAGE_MAX_BYTES:
         raise LimitExceeded(f"message longer than {limits.SIGNALING_MESSAGE_MAX_BYTES} bytes")
-    values = _load(text)
+    values = load_object(text)
     kind = values.pop("type", None)
     if not isinstance(kind, str) or kind not in _READERS:
         raise MalformedMessage("message type is not one that is known")
-    message: Message = _TYPES[kind](**_read_fields(values, _READERS[kind]))
+    message: Message = _TYPES[kind](**read_fields(values, _READERS[kind]))
     return message
 
 

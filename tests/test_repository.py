@@ -20,7 +20,7 @@ TOP_LEVEL = {
 MEDIA = re.compile(
     r"\.(mp4|mkv|avi|webm|mov|wav|opus|ogg|mp3|flac|jpe?g|png|gif|webp|avif|ivf|y4m)$", re.IGNORECASE
 )
-OWN_MEDIA = ("experiments/sample/", "docs/images/", "tests/golden/")
+OWN_MEDIA = ("experiments/sample/", "experiments/results/plots/", "docs/images/", "tests/golden/")
 """Folders for media that this project made itself: its sample, pictures of its results, bytes of its protocol."""
 LARGEST_FILE_BYTES = 2 * 1024 * 1024
 PACKAGES = ("shared", "sender", "receiver", "signaling", "models", "experiments")

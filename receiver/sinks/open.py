@@ -80,6 +80,10 @@ class SinkSet:
         self._last_picture: NDArray[np.uint8] | None = None
         self.failures: list[str] = []
 
+    def add(self, sink: Sink) -> None:
+        """One more, closed with the others; before the call begins."""
+        self._sinks.append(sink)
+
     @property
     def last_picture(self) -> NDArray[np.uint8] | None:
         """The newest picture with a media time, unmarked; None before the first."""

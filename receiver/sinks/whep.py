@@ -80,18 +80,16 @@ class LiveVoice(_LiveTrack):
         return frame
 
 
-class WhepSink:
-    """A `Sink` that is a WHEP endpoint. Raises UserError when its address cannot be had."""
+class WatchedSink:
+    """A `Sink` that viewers watch; an endpoint lets them in by `open_viewer`, in its own loop."""
 
     shows = True
     live = True
 
-    def __init__(self, access: WhipAccess) -> None:
-        self.name = f"whep:{access.host}:{access.port}"
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._stage = LiveStage()
         self._viewers: set[MediaPeer] = set()
-        self._server = WhipServer(access, self._open)
-        self.port = self._server.port
 
     @property
     def viewers(self) -> int:
@@ -106,11 +104,8 @@ class WhepSink:
         """See `Sink.write_voice`; never fails."""
         self._stage.put_voice(pcm)
 
-    def close(self) -> None:
-        """Say goodbye to the viewers and free the address."""
-        self._server.close()
-
-    async def _open(self, offer: str, on_end: Callable[[], None]) -> MediaPeer:
+    async def open_viewer(self, offer: str, on_end: Callable[[], None]) -> MediaPeer:
+        """An `OpenSession`. Raises RemoteError and Busy."""
         if len(self._viewers) >= WHEP_VIEWERS_MAX:
             raise Busy("too many viewers")
 
@@ -128,6 +123,19 @@ class WhepSink:
             viewer.pc.addTrack((LivePictures if transceiver.kind == "video" else LiveVoice)(self._stage))
             # Also for a viewer that offers sendrecv: its own media are not received, so nothing of them is decoded.
             transceiver.direction = "sendonly"
+
+
+class WhepSink(WatchedSink):
+    """Watched at a port of its own. Raises UserError when its address cannot be had."""
+
+    def __init__(self, access: WhipAccess) -> None:
+        super().__init__(f"whep:{access.host}:{access.port}")
+        self._server = WhipServer(access, self.open_viewer)
+        self.port = self._server.port
+
+    def close(self) -> None:
+        """Say goodbye to the viewers and free the address."""
+        self._server.close()
 
 
 def open_whep(text: str) -> WhepSink:

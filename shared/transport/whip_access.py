@@ -51,8 +51,11 @@ class WhipAccess:
         return context
 
 
-def parse_access(scheme: str, text: str) -> WhipAccess:
-    """`text` of `whep:text` or `whip:text`: HOST:PORT[/PATH][?token-file=FILE&...]. Raises UserError that teaches."""
+def parse_access(scheme: str, text: str, guard: str = "") -> WhipAccess:
+    """`text` of `whep:text` or `whip:text`: HOST:PORT[/PATH][?token-file=FILE&...]. Raises UserError that teaches.
+
+    guard: the token where the text names none.
+    """
     usage = f"Write {scheme}:HOST:PORT[/PATH][?token-file=FILE], such as {scheme}:127.0.0.1:8889."
     parts = urlsplit(f"//{text}")
     try:
@@ -70,7 +73,7 @@ def parse_access(scheme: str, text: str) -> WhipAccess:
         host,
         port,
         parts.path.rstrip("/") or f"/{scheme}",
-        _token(scheme, given),
+        _token(scheme, given) or guard,
         tuple(value.rstrip("/") for name, value in options if name == "origin"),
         _certificate(scheme, given),
     )

@@ -9,8 +9,11 @@
 draft-ietf-wish-whep-02 ("Playback Session Setup", "Playback Session Termination") asks for the same. Trickle is not needed:
 the answer holds all candidates of this end, and a peer's own are learnt from its checks (RFC 8445 section 7.3.1.3).
 
+One port has one path, or, for a receiver of many calls, one for each of them with a token of its own (`add_place`).
+
 Must not import aiortc or know media. Invariant: every answer is one of the documented ones, whatever comes; a request
-is let in only when its rate, its origin and its token are right, looked at in this order.
+is let in only when its rate, its origin and its place's token are right, looked at in this order; without the right token
+nobody learns which places there are.
 """
 
 import asyncio
@@ -63,12 +66,31 @@ OpenSession = Callable[[str, Callable[[], None]], Awaitable[MediaSession]]
 """From an offer, and what to call when the session ends by itself. Raises RemoteError or Busy."""
 
 
-class WhipEndpoint:
-    """The sessions of one port. Use it from one event loop."""
+class Place:
+    """One path of a port, and the sessions that began there."""
 
-    def __init__(self, access: WhipAccess, open_session: OpenSession, now_us: Callable[[], int]) -> None:
-        self._access, self._open_session, self._now_us = access, open_session, now_us
-        self._sessions: dict[str, MediaSession] = {}
+    def __init__(self, path: str, token: str, open_session: OpenSession) -> None:
+        self.path, self.token, self.open_session = path, token, open_session
+        self.sessions: dict[str, MediaSession] = {}
+
+    async def close(self) -> None:
+        """End all sessions."""
+        ending, self.sessions = list(self.sessions.values()), {}
+        await asyncio.gather(*(session.close() for session in ending))
+
+
+class WhipEndpoint:
+    """The places of one port. Use it from one event loop."""
+
+    def __init__(
+        self, access: WhipAccess, open_session: OpenSession | None, now_us: Callable[[], int]
+    ) -> None:
+        """open_session: of the place that `access` names; None: there is none but those that are added."""
+        self._access, self._now_us = access, now_us
+        self._places: dict[str, Place] = {}
+        self._closing: set[asyncio.Future[None]] = set()
+        if open_session is not None:
+            self.add_place(access.path, access.token, open_session)
         self._rates: OrderedDict[str, TokenBucket] = OrderedDict()
 
     @property
@@ -82,10 +104,21 @@ class WhipEndpoint:
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
+    def add_place(self, path: str, token: str, open_session: OpenSession) -> None:
+        """Serve this path, too, for those who have its token; "": for everybody."""
+        self._places[path] = Place(path, token, open_session)
+
+    def remove_place(self, path: str) -> None:
+        """Serve it no more; its sessions end a moment later."""
+        place = self._places.pop(path, None)
+        if place is not None:
+            closing = asyncio.ensure_future(place.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def close(self) -> None:
         """End all sessions."""
-        ending, self._sessions = list(self._sessions.values()), {}
-        await asyncio.gather(*(session.close() for session in ending))
+        await asyncio.gather(*(place.close() for place in self._places.values()), *self._closing)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -108,7 +141,9 @@ class WhipEndpoint:
         if origin is not None and origin not in self._access.origins:
             raise web.HTTPForbidden(text="this origin is not allowed; the service names its own with origin=")
         # A preflight carries no credentials (Fetch standard, RFC 9725 section 4.7.1).
-        if self._access.token and request.method != "OPTIONS" and not self._is_authorised(request):
+        place = self._place_of(request.path)
+        token = self._access.token if place is None else place.token
+        if token and request.method != "OPTIONS" and not _is_authorised(request, token):
             raise web.HTTPUnauthorized(
                 text="a bearer token is needed", headers={"WWW-Authenticate": "Bearer"}
             )
@@ -120,20 +155,18 @@ class WhipEndpoint:
             self._rates.popitem(last=False)
         return rate.take(self._now_us())
 
-    def _is_authorised(self, request: web.Request) -> bool:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        given = token.strip().encode("utf-8", "surrogateescape")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given, self._access.token.encode())
+    def _place_of(self, path: str) -> Place | None:
+        return self._places.get(path) or self._places.get(path.rpartition("/")[0])
 
     async def _route(self, request: web.Request) -> web.Response:
-        base, _, session_id = request.path.rpartition("/")
-        if request.path == self._access.path:
-            return await self._endpoint(request)
-        if base == self._access.path and (session_id in self._sessions or request.method == "OPTIONS"):
-            return await self._session(request, session_id)
+        place, session_id = self._place_of(request.path), request.path.rpartition("/")[2]
+        if place is not None and request.path == place.path:
+            return await self._endpoint(request, place)
+        if place is not None and (session_id in place.sessions or request.method == "OPTIONS"):
+            return await self._session(request, place, session_id)
         raise web.HTTPNotFound(text="there is no such endpoint or session")
 
-    async def _endpoint(self, request: web.Request) -> web.Response:
+    async def _endpoint(self, request: web.Request, place: Place) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response(status=200, headers={"Accept-Post": _SDP})
         if request.method in ("GET", "HEAD"):
@@ -143,16 +176,19 @@ class WhipEndpoint:
         if request.content_type != _SDP:
             raise web.HTTPUnsupportedMediaType(text=f"the body must be {_SDP}")
         offer = (await request.read()).decode("utf-8", "replace")
-        return await self._created(offer)
+        return await self._created(offer, place)
 
-    async def _created(self, offer: str) -> web.Response:
+    async def _created(self, offer: str, place: Place) -> web.Response:
         session_id = secrets.token_urlsafe(16)
-        session = await self._open_session(offer, lambda: self._forget(session_id))
-        self._sessions[session_id] = session
-        headers = {"Location": f"{self._access.path}/{session_id}", "ETag": f'"{secrets.token_hex(8)}"'}
+        session = await place.open_session(offer, lambda: _forget(place, session_id))
+        if self._places.get(place.path) is not place:  # it was removed while the answer was made
+            await session.close()
+            raise web.HTTPNotFound(text="there is no such endpoint or session")
+        place.sessions[session_id] = session
+        headers = {"Location": f"{place.path}/{session_id}", "ETag": f'"{secrets.token_hex(8)}"'}
         return web.Response(status=201, text=session.answer, content_type=_SDP, headers=headers)
 
-    async def _session(self, request: web.Request, session_id: str) -> web.Response:
+    async def _session(self, request: web.Request, place: Place, session_id: str) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response(status=200)
         if request.method in ("GET", "HEAD"):
@@ -161,11 +197,8 @@ class WhipEndpoint:
             return _text(501, "neither trickle ICE nor ICE restarts are supported")
         if request.method != "DELETE":
             raise web.HTTPMethodNotAllowed(request.method, ["DELETE", "PATCH", "OPTIONS"])
-        await self._sessions.pop(session_id).close()
+        await place.sessions.pop(session_id).close()
         return web.Response(status=200)
-
-    def _forget(self, session_id: str) -> None:
-        self._sessions.pop(session_id, None)
 
     def _cors(self, request: web.Request) -> dict[str, str]:
         """Headers of the Fetch standard for a page that may call: its own origin, never `*`."""
@@ -179,6 +212,16 @@ class WhipEndpoint:
             "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
             "Access-Control-Expose-Headers": "Location, ETag, Retry-After",
         }
+
+
+def _is_authorised(request: web.Request, expected: str) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = token.strip().encode("utf-8", "surrogateescape")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given, expected.encode())
+
+
+def _forget(place: Place, session_id: str) -> None:
+    place.sessions.pop(session_id, None)
 
 
 def _status(error: RemoteError) -> int:

@@ -25,8 +25,9 @@ class WhipServer:
     """Serves until it is closed. `open_session` runs in the server's own event loop."""
 
     def __init__(
-        self, access: WhipAccess, open_session: OpenSession, connection_s: float = WHIP_CONNECTION_S
+        self, access: WhipAccess, open_session: OpenSession | None, connection_s: float = WHIP_CONNECTION_S
     ) -> None:
+        """open_session: see `WhipEndpoint`."""
         self._endpoint = WhipEndpoint(access, open_session, lambda: time.monotonic_ns() // 1000)
         self._connection_s = connection_s
         self._tls: ssl.SSLContext | None = access.tls()
@@ -40,6 +41,16 @@ class WhipServer:
     def submit(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the server's loop, not waiting for it. From any thread."""
         asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def add_place(self, path: str, token: str, open_session: OpenSession) -> None:
+        """See `WhipEndpoint.add_place`; it is served a moment later. From any thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._endpoint.add_place, path, token, open_session)
+
+    def remove_place(self, path: str) -> None:
+        """See `WhipEndpoint.remove_place`; done a moment later. From any thread, also after `close`."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._endpoint.remove_place, path)
 
     def close(self) -> None:
         """End all sessions and stop listening. From any thread but the server's; safe to call twice."""

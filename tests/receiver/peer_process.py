@@ -5,14 +5,13 @@ import sys
 
 from shared.join_token import join_from_token
 from shared.transport.signaling_client import connect_call
-from tests.receiver import remote
+from tests.receiver.remote import Remote
 
 
 async def main(url: str, token: str, model: str) -> None:
-    remote.MODEL = model
     transport = await connect_call(url, join_from_token(token))
     print("talking", flush=True)
-    await remote.Remote(transport).talk(60_000)
+    await Remote(transport, model=model).talk(60_000)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -17,7 +17,7 @@ from shared.opus import OpusEncoder
 from shared.transport.base import Transport, TransportClosed
 from shared.wire import PROTOCOL_VERSION
 from tests.models.runtime.faces import motion
-from tests.receiver.keyframes import keyframe
+from tests.receiver.keyframes import image, keyframe
 
 MODEL = "0123456789abcdef"
 VOICE_MS = 80
@@ -26,7 +26,10 @@ BEEP_FROM_MS = 640
 
 
 class Remote:
-    """Sends until its time is up. keyframe_after_ms: None sends none. motion_until_ms: after that only voice."""
+    """Sends until its time is up. keyframe_after_ms: None sends none. motion_until_ms: after that only voice.
+
+    face: seed of its keyframe's picture.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,8 @@ class Remote:
         motion_until_ms: int = 10**9,
         voice: bool = True,
         broken_keyframe: bool = False,
+        model: str = MODEL,
+        face: int = 0,
     ) -> None:
         self.encoder = Encoder(EncoderConfig(keyframe_kbps=1000.0))
         self.decoder = Decoder()
@@ -44,13 +49,13 @@ class Remote:
         self.transport = transport
         self._keyframe_after_ms, self._motion_until_ms = keyframe_after_ms, motion_until_ms
         self._voice = OpusEncoder(16_000, VOICE_MS, dtx=False) if voice else None
-        self._broken = broken_keyframe
+        self._broken, self._model, self._face = broken_keyframe, model, face
         self._listening = asyncio.ensure_future(self._listen())
 
     async def talk(self, duration_ms: int, bye: bool = True) -> None:
         """A call of that length, beginning with Hello and Disclosure."""
         for message in (
-            Hello(PROTOCOL_VERSION, MODEL, coding_identity()),
+            Hello(PROTOCOL_VERSION, self._model, coding_identity()),
             Disclosure("rebuilt by a network"),
         ):
             self.encoder.push_control(message)
@@ -72,7 +77,7 @@ class Remote:
     def _capture(self, media_ms: int) -> None:
         self.capture_us[media_ms] = now_us()
         if media_ms == self._keyframe_after_ms:
-            data = b"this is no picture" if self._broken else None
+            data = b"this is no picture" if self._broken else image(self._face)
             self.encoder.push_keyframe(keyframe(0, media_ms, data))
         if (
             self._keyframe_after_ms is not None

@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from models.weights import bundle_digest
-from receiver.__main__ import ANALYSER, _shown, main
+from receiver.__main__ import _shown, main
 from receiver.config import ReceiverConfig
+from receiver.session_maker import motion_model
 from shared.join_token import join_from_token
 from shared.limits import PEER_SILENCE_MS
 from shared.signaling_messages import Role
 from shared.transport.signaling_client import connect_call
 from signaling.tokens import sign_token
-from tests.receiver import remote as remote_module
 from tests.receiver.remote import Remote
 from tests.receiver.sinks.media import pictures_of, voice_of
 
@@ -123,19 +122,16 @@ class Receiver:
         return self.process.returncode
 
 
-async def meet(service: Service, monkeypatch: pytest.MonkeyPatch) -> Remote:
-    monkeypatch.setattr(remote_module, "MODEL", bundle_digest([ANALYSER])[:16])
+async def meet(service: Service) -> Remote:
     transport = await connect_call(service.url, join_from_token(service.token(Role.SENDER)))
-    return Remote(transport)
+    return Remote(transport, model=motion_model())
 
 
 @pytest.mark.e2e
 @pytest.mark.network
-async def test_a_whole_call_is_recorded_and_measured(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_whole_call_is_recorded_and_measured(tmp_path: Path, service: Service) -> None:
     receiver = Receiver(tmp_path, service)
-    remote = await meet(service, monkeypatch)
+    remote = await meet(service)
     service.process.kill()
     await remote.talk(2500)
     status = await receiver.end()
@@ -153,11 +149,9 @@ async def test_a_whole_call_is_recorded_and_measured(
 
 @pytest.mark.e2e
 @pytest.mark.network
-async def test_an_interrupt_ends_the_call_in_good_order(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interrupt_ends_the_call_in_good_order(tmp_path: Path, service: Service) -> None:
     receiver = Receiver(tmp_path, service)
-    remote = await meet(service, monkeypatch)
+    remote = await meet(service)
     talking = asyncio.ensure_future(remote.talk(20_000))
     await asyncio.sleep(2.0)
     receiver.process.send_signal(signal.SIGINT)
@@ -182,7 +176,7 @@ async def test_an_interrupt_while_nobody_has_come_ends_quietly(tmp_path: Path, s
 
 async def a_killed_peer(service: Service) -> None:
     """Talks for 2.5 s in a process of its own, which then dies without a word."""
-    arguments = [service.url, service.token(Role.SENDER), bundle_digest([ANALYSER])[:16]]
+    arguments = [service.url, service.token(Role.SENDER), motion_model()]
     command = [sys.executable, "-m", "tests.receiver.peer_process", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as peer:
         assert peer.stdout is not None
@@ -195,12 +189,12 @@ async def a_killed_peer(service: Service) -> None:
 @pytest.mark.network
 @pytest.mark.slow
 async def test_a_peer_that_starts_again_is_seen_again_within_three_seconds_in_the_same_file(
-    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, service: Service
 ) -> None:
     receiver = Receiver(tmp_path, service)
     await a_killed_peer(service)
     back_us = time.monotonic_ns() // 1000
-    remote = await meet(service, monkeypatch)
+    remote = await meet(service)
     await remote.talk(2500)
     assert await receiver.end() == 0, receiver.errors
     await remote.leave()

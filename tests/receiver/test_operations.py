@@ -6,11 +6,11 @@ import aiohttp
 import pytest
 
 from receiver.config import ReceiverConfig
-from receiver.operations import health_port, wire_of
+from receiver.operations import call_metrics, health_port
+from receiver.session_maker import CallWire
 from receiver.stats import CallStats
 from shared.errors import UserError
 from shared.frames import Channel, Outgoing
-from shared.transport.base import Transport
 from shared.transport.memory_link import MemoryLink
 from tests.receiver.ports import free_port
 
@@ -22,11 +22,12 @@ async def answer(port: int, path: str) -> tuple[int, str]:
 
 async def test_the_port_tells_of_the_call_and_closes_with_it() -> None:
     link, port = MemoryLink(), free_port()
-    connections: list[Transport] = []
+    wire = CallWire()
     stats = CallStats()
-    async with health_port(ReceiverConfig(health_port=port), stats, connections) as drain:
+    metrics = call_metrics(stats, wire.snapshot)
+    async with health_port(ReceiverConfig(health_port=port), metrics) as drain:
         assert (await answer(port, "/readyz"))[0] == 200
-        connections.append(link.b)
+        wire.begin(link.b)
         await link.b.send(Outgoing(Channel.RT, bytes(100)))
         stats.counts["fresh"] += 3
         status, text = await answer(port, "/metrics")
@@ -42,24 +43,26 @@ async def test_the_port_tells_of_the_call_and_closes_with_it() -> None:
 
 async def test_without_a_port_nothing_listens() -> None:
     before = len(asyncio.all_tasks())
-    async with health_port(ReceiverConfig(), CallStats(), []) as drain:
+    async with health_port(ReceiverConfig(), None) as drain:
         drain()
         assert len(asyncio.all_tasks()) == before
 
 
 async def test_a_port_that_is_taken_is_said_before_the_call() -> None:
     config = ReceiverConfig(health_port=free_port())
-    async with health_port(config, CallStats(), []):
+    async with health_port(config, None):
         with pytest.raises(UserError, match="--health-port"):
-            async with health_port(config, CallStats(), []):
+            async with health_port(config, None):
                 pass
 
 
 async def test_the_wire_is_that_of_all_connections() -> None:
-    first, second = MemoryLink(), MemoryLink()
+    first, second, wire = MemoryLink(), MemoryLink(), CallWire()
+    assert wire.snapshot().total_bytes == 0
     for link, count in ((first, 1), (second, 2)):
+        wire.begin(link.b)
         for _ in range(count):
             await link.b.send(Outgoing(Channel.RT, b"x"))
-    both = wire_of([first.b, second.b])
-    assert both.forward_packets == 3
+    both = wire.snapshot()
+    assert both.forward_packets == 3 and wire.newest is second.b
     assert both.forward_bytes == sum(link.b.counter.snapshot().forward_bytes for link in (first, second))

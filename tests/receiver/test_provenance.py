@@ -8,7 +8,6 @@ import pytest
 
 from models.runtime.base import ModelInfo
 from receiver import provenance, provenance_setup
-from receiver.config import ReceiverConfig
 from receiver.provenance import Facts, read_provenance, recording_signer, sign_recording
 from receiver.provenance_identity import (
     AUTHORITY_FILE,
@@ -138,19 +137,18 @@ def test_who_signs_is_settled_before_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = ModelInfo("lite", "ab" * 32)
-    records = ReceiverConfig(sink=("none", "mp4:a.mp4"))
-    assert signer_of(ReceiverConfig(), model) is None, "nothing is recorded"
+    assert signer_of(False, "", model) is None, "nothing is recorded"
     with pytest.raises(UserError, match="provenance-key --out"):
-        signer_of(replace(records, provenance_key=str(tmp_path)), model)
+        signer_of(True, str(tmp_path), model)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(provenance_setup, "available", lambda: False)
-    assert signer_of(records, model) is None
+    assert signer_of(True, "", model) is None
     assert "no signed manifest" in capsys.readouterr().err
 
 
 @signs
 def test_a_run_without_a_key_of_its_own_signs_with_a_passing_one(tmp_path: Path) -> None:
-    sign = signer_of(ReceiverConfig(sink=("mp4:a.mp4",)), ModelInfo("lite", "ab" * 32))
+    sign = signer_of(True, "", ModelInfo("lite", "ab" * 32))
     film = record(tmp_path / "a.mp4", None)
     assert sign is not None
     sign(film)

@@ -19,8 +19,8 @@ class WhipClient:
         self.location = ""
         self._with_candidates = with_candidates
 
-    async def start(self, url: str, prepare: Callable[[RTCPeerConnection], None]) -> int:
-        """Post the offer; the answer's status. prepare: adds transceivers or tracks."""
+    async def start(self, url: str, prepare: Callable[[RTCPeerConnection], None], token: str = "") -> int:
+        """Post the offer; the answer's status. prepare: adds transceivers or tracks. token: bearer, if one is needed."""
         prepare(self.pc)
         for transceiver in self.pc.getTransceivers():
             use_loopback_when_alone(transceiver.receiver.transport.transport._connection)
@@ -31,6 +31,8 @@ class WhipClient:
             offer = "".join(x for x in lines if not x.startswith(("a=candidate", "a=end-of")))
         async with aiohttp.ClientSession() as http:
             headers = {"Content-Type": "application/sdp"}
+            if token:
+                headers["Authorization"] = f"Bearer {token}"
             async with http.post(url, data=offer, headers=headers) as response:
                 text = await response.text()
                 self.location = response.headers.get("Location", "")
