@@ -12,6 +12,7 @@ from experiments.rates.ordinary_call import (
     IP_UDP_BYTES,
     PICTURE_RTP_BYTES,
     RECEIVER_REPORT_BYTES,
+    RTP_PAYLOAD_MAX_BYTES,
     SENDER_REPORT_BYTES,
     SRTCP_BYTES,
     VOICE_RTP_BYTES,
@@ -114,6 +115,6 @@ def pictures_of(sizes: list[int]) -> list[bytes]:
 
 def rtp_bytes(picture_sizes: list[int], voices: int, voice_size: int) -> int:
     """What `ordinary_wire` counts for media alone."""
-    packets = sum(-(-size // 1100) for size in picture_sizes)
+    packets = sum(-(-size // RTP_PAYLOAD_MAX_BYTES) for size in picture_sizes)
     headers = packets * PICTURE_RTP_BYTES + voices * VOICE_RTP_BYTES + (packets + voices) * IP_UDP_BYTES
     return sum(picture_sizes) + voices * voice_size + headers
