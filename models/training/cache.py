@@ -4,7 +4,8 @@
 
 One folder per clip: `frames.npy` uint8 (T, 256, 256, 3) RGB, `points.npy` float32 (T, 468, 2) in -1..1,
 `masks.npy` uint8 (T, 64, 64), `keyframes.npz` (indices, pictures as decoded from the wire's AV1, bytes each),
-`voice.npy` float32 (T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`.
+`thumbnails.npy` uint8 (3, ceil(T / 2), 64, 64, 3) as a receiver decodes them at each of THUMBNAIL_KBPS, `voice.npy` float32
+(T * 4, 40) log-mel of the decoded Opus voice, and `clip.json`.
 A machine with neither PyAV nor onnxruntime can train from it.
 Each file is written whole or not at all, so an interrupted run goes on where it stopped. Faceless or unreadable clips
 are named and left out. Portraits (`--stills`) are clips of one frame under `OUT/stills/`.
@@ -37,6 +38,8 @@ MAX_LOST_SHARE = 0.1
 """A clip whose face is lost in more than this share of its frames is left out."""
 KEYFRAMES_PER_CLIP = 6
 KEYFRAME_BYTES = (1000, 2000)
+THUMBNAIL_KBPS = (2.5, 5.0, 10.0)
+"""Rates of the thumbnails that training sees: at 3 kbit/s AV1 leaves a face where it was for several pictures."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,6 +107,8 @@ def cache_clip(clip: Clip, folder: Path) -> None:
         frames = np.load(folder / "frames.npy", mmap_mode="r")
         indices = np.unique(np.linspace(0, len(frames) - 1, KEYFRAMES_PER_CLIP).astype(int))
         save_keyframes(folder / "keyframes.npz", frames, indices)
+    if not (folder / "thumbnails.npy").exists():
+        save_thumbnails(folder / "thumbnails.npy", np.load(folder / "frames.npy"))
     if clip.speech and not (folder / "voice.npy").exists():
         save_voice(folder / "voice.npy", clip.path, len(np.load(folder / "points.npy", mmap_mode="r")))
     _describe(folder, clip, clip.source_px)
@@ -214,6 +219,29 @@ def save_keyframes(path: Path, frames: NDArray[np.uint8], indices: NDArray[np.in
         sizes.append(len(coded))
     arrays = {"indices": indices, "pictures": np.stack(pictures), "sizes": np.array(sizes)}
     write_whole(path, lambda stream: np.savez(stream, **arrays))
+
+
+def save_thumbnails(path: Path, frames: NDArray[np.uint8]) -> None:
+    """Write the clip's thumbnails at each of THUMBNAIL_KBPS as they look after AV1, every second frame at 64 px."""
+    streams = [_coded_and_decoded(frames, kbps) for kbps in THUMBNAIL_KBPS]
+    save_array(path, np.array(streams, np.uint8))
+
+
+def _coded_and_decoded(frames: NDArray[np.uint8], kbps: float) -> list[NDArray[np.uint8]]:
+    from models.evaluation.offline_call import code_thumbnails
+    from receiver.video_decoder import VideoDecoder
+
+    media_us = 0
+    decoder = VideoDecoder(lambda: media_us)  # its limits are of a call's pace, not of this machine's
+    small: list[NDArray[np.uint8]] = []
+    for unit in code_thumbnails(list(frames), 0, kbps):
+        media_us = unit.media_ms * 1000
+        small += [_small(shown.picture) for shown in decoder.decode(unit)]
+    return small
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def save_voice(path: Path, clip: Path, frames: int) -> None:

@@ -22,7 +22,9 @@ class CachedClip:
     """One clip of the cache (see `models.training.cache`); arrays are memory-mapped.
 
     frames uint8 (T, 256, 256, 3); points float32 (T, 468, 2); masks uint8 (T, 64, 64); keyframes uint8
-    (M, 256, 256, 3) as decoded from the wire, of the frames keyframe_indices (M,); voice float32 (4 T, 40) log-mel or None.
+    (M, 256, 256, 3) as decoded from the wire, of the frames keyframe_indices (M,); thumbnails uint8
+    (S, ceil(T / 2), 64, 64, 3), S streams of every second frame as decoded from the wire, or None; voice float32
+    (4 T, 40) log-mel or None.
     """
 
     name: str
@@ -34,6 +36,7 @@ class CachedClip:
     masks: NDArray[np.uint8]
     keyframes: NDArray[np.uint8]
     keyframe_indices: NDArray[np.int64]
+    thumbnails: NDArray[np.uint8] | None
     voice: NDArray[np.float32] | None
 
 
@@ -57,5 +60,8 @@ def _open_clip(folder: Path) -> CachedClip:
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("frames", "points", "masks")}
     keyframes = np.load(folder / "keyframes.npz")
     voice = np.load(folder / "voice.npy", mmap_mode="r") if about["speech"] else None
+    small = folder / "thumbnails.npy"
+    thumbnails = np.load(small, mmap_mode="r") if small.exists() else None  # portraits have none
     return CachedClip(folder.name, about["person"], about["split"], about["source_px"], **arrays,
-                      keyframes=keyframes["pictures"], keyframe_indices=keyframes["indices"], voice=voice)  # fmt: skip
+                      keyframes=keyframes["pictures"], keyframe_indices=keyframes["indices"],
+                      thumbnails=thumbnails, voice=voice)  # fmt: skip

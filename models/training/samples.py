@@ -110,20 +110,23 @@ class Sampler:
         row = reference_arrays(clip, keyframe, augmentation)
         frames = [driving_arrays(clip, index, row["reference_points"], augmentation) for index in drivings]
         row |= {name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
-        row |= self._inputs(clip, drivings, row["target"], random)
+        row |= self._inputs(clip, drivings, row["target"], augmentation, random)
         return row | {
             "consecutive": np.array([float(consecutive)]),
             "sharpness": np.array([min(1.0, clip.source_px / 256) ** 2]),
         }
 
     def _inputs(
-        self, clip: CachedClip, drivings: list[int], target: Array, random: np.random.Generator
-    ) -> dict[str, Array]:
+        self, clip: CachedClip, drivings: list[int], target: Array, augmentation: "Augmentation",
+        random: np.random.Generator,
+    ) -> dict[str, Array]:  # fmt: skip
         settings = self._settings
         voice = clip.voice is not None and random.random() >= settings.voice_drop
         mel = np.stack([voice_window(clip.voice if voice else None, index) for index in drivings])
         thumbnail = random.random() >= settings.thumbnail_drop
-        small = np.stack([coarse_thumbnail(picture, random) for picture in target])
+        small = thumbnails(clip, drivings, augmentation, random)
+        if small is None:
+            small = np.stack([coarse_thumbnail(picture, random) for picture in target])
         ones = np.ones((len(drivings), 1), np.float32)
         return {
             "mel": mel,
@@ -234,8 +237,21 @@ def voice_window(mel: NDArray[np.float32] | None, index: int) -> Array:
     return window.T
 
 
+def thumbnails(
+    clip: CachedClip, drivings: list[int], augmentation: Augmentation, random: np.random.Generator
+) -> Array | None:
+    """Return (F, 3, 64, 64): what a receiver has at each driving frame, of one of the clip's coded streams; None without them.
+
+    A thumbnail is of every second frame, and of two equally near ones the older is taken, as `receiver.picture_shelf` does.
+    """
+    if clip.thumbnails is None:
+        return None
+    stream = clip.thumbnails[random.integers(len(clip.thumbnails))]
+    return np.stack([augmentation.picture(stream[index // 2]) for index in drivings])
+
+
 def coarse_thumbnail(picture: Array, random: np.random.Generator) -> Array:
-    """(3, 256, 256) -> (3, 64, 64): as a thumbnail stream of a few kbit/s shows it, softened and noisy."""
+    """(3, 256, 256) -> (3, 64, 64): softened and noisy, for portraits, which have no stream to be coded as."""
     small = cv2.resize(picture.transpose(1, 2, 0), (64, 64), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), random.uniform(0.3, 1.2))
     return (

@@ -59,5 +59,5 @@ def repose(still: CachedClip, clip: CachedClip, start: int, drivings: list[int])
         frames=np.stack([picture, *(warp_picture(picture, mesh, moved) for moved in meshes)]),
         points=np.stack([mesh, *meshes]),
         masks=np.stack([mask, *(warp_picture(mask, mesh, moved) for moved in meshes)]),
-        keyframes=still.keyframes, keyframe_indices=still.keyframe_indices, voice=None,
+        keyframes=still.keyframes, keyframe_indices=still.keyframe_indices, thumbnails=None, voice=None,
     )  # fmt: skip

@@ -8,7 +8,15 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from models.training.cache import MASK_STRIDE, cache_clip, main, read_frames, save_array, write_whole
+from models.training.cache import (
+    MASK_STRIDE,
+    THUMBNAIL_KBPS,
+    cache_clip,
+    main,
+    read_frames,
+    save_array,
+    write_whole,
+)
 from models.training.clips import Clip
 from models.training.dataset import CachedClip, open_cache
 from models.training.voice import decoded_voice_mel, through_opus
@@ -52,6 +60,16 @@ def test_keyframes_look_like_their_frames_after_the_wire(clip: CachedClip, cache
     for picture, index in zip(clip.keyframes, clip.keyframe_indices, strict=True):
         error = float(((picture.astype(float) - clip.frames[index]) ** 2).mean())
         assert 0 < error < 255**2 / 10**2.6, "at least 26 dB, and not the original itself"
+
+
+def test_thumbnails_are_of_every_second_frame_and_rougher_at_a_lower_rate(clip: CachedClip) -> None:
+    assert clip.thumbnails is not None
+    assert clip.thumbnails.shape == (len(THUMBNAIL_KBPS), (FRAMES + 1) // 2, 64, 64, 3)
+    small = clip.frames[::2].reshape(-1, 64, 4, 64, 4, 3).mean(axis=(2, 4))
+    errors = [float(((stream - small) ** 2).mean()) for stream in clip.thumbnails]
+    assert 0 < errors[2] < errors[1] < errors[0] < 255**2 / 10**2.2, (
+        "at least 22 dB, and better at a higher rate"
+    )
 
 
 def test_voice_has_four_columns_a_frame(clip: CachedClip) -> None:

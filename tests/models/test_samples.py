@@ -17,6 +17,7 @@ from models.training.samples import (
     driving_arrays,
     driving_indices,
     reference_arrays,
+    thumbnails,
     voice_window,
     wire_mask,
     wire_shape,
@@ -171,6 +172,28 @@ def test_a_wire_mask_is_the_senders(cached: list[CachedClip]) -> None:
 
     mask = np.array(cached[0].masks[0]).astype(np.float32) / 255
     assert np.array_equal(wire_mask(mask[None])[0], coarse_mask(mask))
+
+
+def test_a_clip_s_thumbnail_is_the_coded_one_that_a_receiver_has_then(cached: list[CachedClip]) -> None:
+    clip = cached[0]
+    assert clip.thumbnails is not None
+    one = replace(clip, thumbnails=clip.thumbnails[1:2])
+    got = thumbnails(one, [4, 5], Augmentation(mirror=True), np.random.default_rng(0))
+    assert got is not None
+    assert np.array_equal(got[0], got[1]), "frame 5 has none of its own"
+    assert np.array_equal(got[0], one.thumbnails[0, 2, :, ::-1].transpose(2, 0, 1) / np.float32(255))
+
+
+def test_a_clip_without_coded_thumbnails_has_rough_copies(cached: list[CachedClip]) -> None:
+    without = replace(cached[0], thumbnails=None)
+    assert thumbnails(without, [0], Augmentation(), np.random.default_rng(0)) is None
+    batch = Sampler([without], replace(SETTINGS, thumbnail_drop=0.0)).batch(0)
+    assert (
+        np.abs(
+            batch.thumbnail - batch.target.reshape(*batch.thumbnail.shape[:4], 4, 64, 4).mean(axis=(4, 6))
+        ).mean()
+        < 0.1
+    )
 
 
 def test_a_thumbnail_is_a_rough_small_copy(cached: list[CachedClip]) -> None:
