@@ -106,6 +106,7 @@ class Player:
         """A reference; False when the peer sends them faster than this end is ready to prepare them."""
         if not self._keyframe_rate.take(now_us):
             return False
+        self._playout.push_still(keyframe.media_ms, now_us)
         self._call.add_reference(keyframe)
         return True
 

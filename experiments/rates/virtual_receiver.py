@@ -146,7 +146,8 @@ def play(
 
 def _push(playout: Playout, one: Received) -> None:
     match one.item:
-        case Keyframe(keyframe_id=keyframe_id):
+        case Keyframe(keyframe_id=keyframe_id, media_ms=media_ms):
+            playout.push_still(media_ms, one.at_us)
             playout.add_keyframe(keyframe_id)
         case MotionFrame():
             playout.push_motion(one.item, one.at_us)

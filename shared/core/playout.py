@@ -3,6 +3,7 @@
     push_voice  --> VoicePlayout   --+                 +--> voice_at
                                      +-- MediaClock ---+
     push_motion --> PicturePlayout --+                 +--> picture_at
+    push_still  -->                --+
 
 Sans-IO: `now_us` is the local monotonic clock, handed in. Must not import renderers, decoders or clocks. Invariant:
 voice and picture share one clock, so that they are at most 40 ms apart; media time never goes back; memory is bounded.
@@ -29,6 +30,7 @@ class Playout:
         self._pictures = PicturePlayout(self._clock)
         self._newest_motion_ms: int | None = None
         self._steps: list[int] = []
+        self._still: tuple[int, int] | None = None
 
     def push_motion(self, frame: MotionFrame, now_us: int) -> None:
         """A decoded pose has arrived; its keyframe may come later."""
@@ -46,6 +48,11 @@ class Playout:
         self._arrived(media_ms, now_us, voice=False)
         self._pictures.join_grid(media_ms)
 
+    def push_still(self, media_ms: int, now_us: int) -> None:
+        """A keyframe of this time has arrived: on the voice rung, where nobody speaks, it is all there is to show."""
+        self._still = (media_ms, now_us)
+        self._rest()
+
     def add_keyframe(self, keyframe_id: int) -> None:
         """The keyframe can be shown now (its picture is decoded)."""
         self._pictures.add_keyframe(keyframe_id)
@@ -53,6 +60,7 @@ class Playout:
     def expect_motion(self, expected: bool) -> None:
         """Whether the sender sends motion: on the voice rung none comes by design, and none is missed."""
         self._pictures.motion_expected = expected
+        self._rest()
 
     def picture_at(self, now_us: int) -> PictureDue | None:
         """The newest picture due by now, None: none since the last call. Media times are multiples of 40 ms apart."""
@@ -78,6 +86,14 @@ class Playout:
     def skipped_pictures(self) -> int:
         """Pictures that were never asked for in time, or left out because the delay shrank."""
         return self._pictures.skipped
+
+    def _rest(self) -> None:
+        """Start the clock with a still if nothing else will: a keyframe takes longer than voice and would set a long delay."""
+        if self._still is None or self._pictures.motion_expected or self._clock.offset_us is not None:
+            return
+        media_ms, now_us = self._still
+        self._arrived(media_ms, now_us, voice=False)
+        self._pictures.begin(media_ms)
 
     def _arrived(self, media_ms: int, now_us: int, voice: bool) -> None:
         resyncs = self._clock.resyncs

@@ -101,6 +101,7 @@ const players = {
   push_motion: (playout, [frame, nowUs]) => playout.pushMotion(poseOf(fromPython(frame)), nowUs),
   push_voice: (playout, [packet, nowUs]) => playout.pushVoice(message(fromPython(packet)), nowUs),
   add_keyframe: (playout, [keyframeId]) => playout.addKeyframe(keyframeId),
+  push_still: (playout, [mediaMs, nowUs]) => playout.pushStill(mediaMs, nowUs),
   push_video: (playout, [mediaMs, nowUs]) => playout.pushVideo(mediaMs, nowUs),
   expect_motion: (playout, [expected]) => playout.expectMotion(expected),
   picture_at: (playout, [nowUs]) => plain(playout.pictureAt(nowUs)),

@@ -70,6 +70,10 @@ class TapedPlayout(Playout):
         super().push_voice(packet, now_us)
         self.tape.append(["push_voice", [plain(packet), now_us], None])
 
+    def push_still(self, media_ms: int, now_us: int) -> None:
+        super().push_still(media_ms, now_us)
+        self.tape.append(["push_still", [media_ms, now_us], None])
+
     def add_keyframe(self, keyframe_id: int) -> None:
         super().add_keyframe(keyframe_id)
         self.tape.append(["add_keyframe", [keyframe_id], None])

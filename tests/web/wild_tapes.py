@@ -32,6 +32,7 @@ def wild_playout(seed: int) -> dict[str, Any]:
         if rng.random() < 0.1:
             keyframe_id = rng.randrange(6)
         if rng.random() < 0.15:
+            playout.push_still(media_ms, now_us)
             playout.add_keyframe(rng.choice((keyframe_id, rng.randrange(6))))
         if rng.random() < 0.8:
             start_ms = max(0, media_ms + rng.choice((0, 0, 0, 7, 10, 15, -30, -200)))

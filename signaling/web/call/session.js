@@ -275,8 +275,10 @@ export class CallSession {
         break;
       case "KeyframeReceived":
         // Each is decoded and goes through a network: a peer that sends more of them than a call needs is refused.
-        if (this.#keyframeRate.take(nowUs)) this.#hooks.keyframe(event.keyframe);
-        else this.#decoder.refuseKeyframe(event.keyframe.keyframeId);
+        if (this.#keyframeRate.take(nowUs)) {
+          this.#playout.pushStill(event.keyframe.mediaMs, nowUs);
+          this.#hooks.keyframe(event.keyframe);
+        } else this.#decoder.refuseKeyframe(event.keyframe.keyframeId);
         break;
       case "VideoReceived":
         if (event.unit.kind === VideoKind.VIDEO) this.#playout.pushVideo(event.unit.mediaMs, nowUs);

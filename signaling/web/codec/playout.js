@@ -30,6 +30,8 @@ export class Playout {
   #newestMotionMs = null;
   /** @type {number[]} */
   #steps = [];
+  /** @type {{mediaMs: number, nowUs: number} | null} */
+  #still = null;
 
   /** @param {CodingTables} tables */
   constructor(tables) {
@@ -68,6 +70,16 @@ export class Playout {
   }
 
   /**
+   * A keyframe of this time has arrived: on the voice rung, where nobody speaks, it is all there is to show.
+   * @param {number} mediaMs
+   * @param {number} nowUs
+   */
+  pushStill(mediaMs, nowUs) {
+    this.#still = { mediaMs, nowUs };
+    this.#rest();
+  }
+
+  /**
    * The keyframe can be shown now (its picture is decoded).
    * @param {number} keyframeId
    */
@@ -81,6 +93,7 @@ export class Playout {
    */
   expectMotion(expected) {
     this.#pictures.motionExpected = expected;
+    this.#rest();
   }
 
   /**
@@ -115,6 +128,15 @@ export class Playout {
   /** Pictures that were never asked for in time, or left out because the delay shrank. */
   get skippedPictures() {
     return this.#pictures.skipped;
+  }
+
+  /** Starts the clock with a still if nothing else will: a keyframe takes longer than voice and would set a long delay. */
+  #rest() {
+    if (this.#still === null || this.#pictures.motionExpected) return;
+    const { mediaMs, nowUs } = this.#still;
+    if (this.#clock.dueUs(mediaMs) !== null) return;
+    this.#arrived(mediaMs, nowUs, false);
+    this.#pictures.begin(mediaMs);
   }
 
   /** @param {number} mediaMs @param {number} nowUs @param {boolean} voice */

@@ -91,6 +91,32 @@ def test_a_late_pose_is_approached_instead_of_jumped_to() -> None:
     assert np.abs(vector(after) - vector(before)).max() < jump
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_on_the_voice_rung_where_nobody_speaks_the_keyframe_is_shown(told_first: bool) -> None:
+    playout = Playout()
+    if told_first:
+        playout.expect_motion(False)
+    playout.push_still(120, 400_000)
+    playout.add_keyframe(5)
+    if not told_first:
+        assert playout.next_due_us() is None, "motion may come, and would set a shorter delay"
+        playout.expect_motion(False)
+    shown = [playout.picture_at(us) for us in range(400_000, 1_000_000, 20_000)]
+    pictures = [picture for picture in shown if picture is not None]
+    assert pictures[0].media_ms == 120
+    assert {(picture.state, picture.keyframe_id) for picture in pictures} == {(STATES.VOICE, 5)}
+
+
+def test_a_keyframe_starts_no_clock_while_motion_is_on_its_way() -> None:
+    playout = Playout()
+    playout.push_still(0, 400_000)
+    playout.push_motion(pose(40), 90_000)
+    due_us = playout.next_due_us()
+    playout.push_still(0, 900_000)
+    playout.expect_motion(False)
+    assert playout.next_due_us() == due_us
+
+
 def test_on_the_voice_rung_nothing_is_missed() -> None:
     playout = Playout()
     playout.expect_motion(False)
