@@ -424,6 +424,8 @@ POOL_SAY_MIN_MS: Final = 120
 """A receiver tells its pool something at most this often, two messages each time: under SIGNALING_MESSAGES_PER_S."""
 POOL_MEET_S: Final = 20.0
 """How long a receiver waits for the sender of an assigned room, who sat there just before: one connection's time, and some."""
+POOL_TOKEN_MAX_S: Final = 30 * 24 * 3600
+"""Longest life of a receiver's token for the pool: it is read anew at each registration, so a new file replaces it."""
 POOL_WORKERS_MAX: Final = 1_000
 """Receivers in one pool at once: with RENDER_CALLS_MAX calls each more than SIGNALING_SHARED_ROOMS_MAX rooms."""
 POOL_LEASE_MS: Final = 5_000

@@ -19,6 +19,7 @@ from shared.errors import UserError
 from shared.signaling_messages import Role
 from signaling import keys
 from signaling.config import ServeConfig, checked_config
+from signaling.pool_tokens import sign_pool_token, sign_watch_token
 from signaling.tokens import sign_token
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m signaling", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar="serve|token|link|secret")
+    commands = parser.add_subparsers(required=True, metavar="serve|token|link|pool-token|watch-token|secret")
 
     serve = commands.add_parser(
         "serve",
@@ -100,6 +101,29 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="print a token that admits one person once")
     token.set_defaults(command=_token)
     _add_invitation(token)
+    token.add_argument(
+        "--pool-receiver", action="store_true", help="of a sender: give it a receiver of the pool"
+    )
+
+    pool = commands.add_parser(
+        "pool-token", help="print a token with which `receiver serve` registers, again and again"
+    )
+    pool.set_defaults(command=_pool_token)
+    pool.add_argument(
+        "--seconds",
+        type=int,
+        default=limits.POOL_TOKEN_MAX_S,
+        help="life of the token (default: %(default)s)",
+    )
+    _add_secret(pool)
+
+    watch = commands.add_parser("watch-token", help="print a token for viewers of a room that the pool shows")
+    watch.set_defaults(command=_watch_token)
+    watch.add_argument("--room", required=True, help="letters, digits, '-' and '_'")
+    watch.add_argument(
+        "--seconds", type=int, default=limits.SIGNALING_TOKEN_DEFAULT_S, help="life of the token"
+    )
+    _add_secret(watch)
 
     link = commands.add_parser("link", help="print a link to the page that admits one person once")
     link.set_defaults(command=_link)
@@ -209,7 +233,18 @@ def _link(options: argparse.Namespace) -> int:
 
 def _signed(options: argparse.Namespace) -> str:
     secret = _load_secret(options)
-    return sign_token(secret, options.room, Role(options.role), options.seconds, time.time())
+    pool = getattr(options, "pool_receiver", False)  # a link is for a page, which needs none
+    return sign_token(secret, options.room, Role(options.role), options.seconds, time.time(), pool=pool)
+
+
+def _pool_token(options: argparse.Namespace) -> int:
+    print(sign_pool_token(_load_secret(options), options.seconds, time.time()))
+    return 0
+
+
+def _watch_token(options: argparse.Namespace) -> int:
+    print(sign_watch_token(_load_secret(options), options.room, options.seconds, time.time()))
+    return 0
 
 
 def _secret(_: argparse.Namespace) -> int:

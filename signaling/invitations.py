@@ -24,7 +24,7 @@ def add_invitations(app: web.Application, service: SignalingService) -> None:
     async def rooms(request: web.Request) -> web.Response:
         if not service.config.open_rooms:
             return web.Response(text="Rooms are not opened from the page here.\n", status=403)
-        if refusal := await _refusal(request, service):
+        if refusal := await refusal_of(request, service):
             return refusal
         if service.draining:
             return web.Response(text="This process is about to end.\n", status=503)
@@ -32,7 +32,7 @@ def add_invitations(app: web.Application, service: SignalingService) -> None:
         return web.json_response({"room": room, "own": own, "other": other})
 
     async def renew(request: web.Request) -> web.Response:
-        if refusal := await _refusal(request, service):
+        if refusal := await refusal_of(request, service):
             return refusal
         try:
             return web.json_response({"token": await service.renew(_join(await request.text()))})
@@ -43,7 +43,8 @@ def add_invitations(app: web.Application, service: SignalingService) -> None:
     app.router.add_post("/renew", renew)
 
 
-async def _refusal(request: web.Request, service: SignalingService) -> web.Response | None:
+async def refusal_of(request: web.Request, service: SignalingService) -> web.Response | None:
+    """Why a request may not be made at all (origin, rate of its address), None: it may."""
     if not origin_allowed(request.headers.get("Origin"), service.config.allowed_origins):
         return web.Response(text="Pages of this origin may not ask.\n", status=403)
     forwarded_for = request.headers.getall("X-Forwarded-For", [])

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared import limits
 from shared.signaling_messages import ErrorCode, IceServer, Join, Relayed
 from signaling.limits import AddressRates
 from signaling.refusal import Refused
 from signaling.rooms import Effect, Rooms
-from signaling.tokens import TokenVerifier
+from signaling.tokens import Claims, TokenVerifier
 
 CarryOut = Callable[[Effect], None]
 
@@ -57,13 +58,14 @@ class Lobby(Protocol):
     async def take(self, address: str) -> bool:
         """True when one more message or request of this address is within its rate."""
 
-    async def open(self, address: str) -> int:
-        """A new connection's number."""
+    async def open(self, address: str, most: int = limits.SIGNALING_CONNECTIONS_PER_ADDRESS) -> int:
+        """A new connection's number. most: connections of this address, this one included."""
 
     async def join(
         self, connection: int, join: Join, servers: tuple[IceServer, ...], *, may_open: bool = True
-    ) -> None:
-        """Uses up the token and seats the connection. may_open: whether a room that nobody is in may be entered."""
+    ) -> Claims:
+        """Uses up the token, whose claims are returned, and seats the connection. may_open: whether a room that nobody is in
+        may be entered."""
 
     async def relay(self, connection: int, message: Relayed) -> None:
         """Passes a description or candidate on to the other one in the room."""
@@ -119,13 +121,13 @@ class MemoryLobby:
         """See `Lobby`."""
         return self.addresses.take(address, self._clocks.monotonic_ms())
 
-    async def open(self, address: str) -> int:
+    async def open(self, address: str, most: int = limits.SIGNALING_CONNECTIONS_PER_ADDRESS) -> int:
         """See `Lobby`."""
-        return self.rooms.open(address, self._clocks.monotonic_ms())
+        return self.rooms.open(address, self._clocks.monotonic_ms(), most)
 
     async def join(
         self, connection: int, join: Join, servers: tuple[IceServer, ...], *, may_open: bool = True
-    ) -> None:
+    ) -> Claims:
         """See `Lobby`."""
         now_s = self._clocks.unix_s()
         claims = self.tokens.verify(join, now_s)
@@ -135,6 +137,7 @@ class MemoryLobby:
             raise Refused(ErrorCode.BUSY)
         self.tokens.spend(claims, now_s)
         self._do(self.rooms.join(connection, join.room, join.role, servers))
+        return claims
 
     async def relay(self, connection: int, message: Relayed) -> None:
         """See `Lobby`."""

@@ -36,6 +36,14 @@ class ServiceCollector(Collector):
             name + "connections", "Open WebSockets.", value=service.lobby.connection_count
         )
         yield GaugeMetricFamily(name + "ready", "1 while somebody may join.", value=float(service.ready))
+        pool = service.pool.numbers
+        yield GaugeMetricFamily(name + "pool_receivers", "Receivers registered here.", value=pool.workers)
+        yield GaugeMetricFamily(name + "pool_calls_free", "Calls that they could take.", value=pool.free)
+        yield GaugeMetricFamily(name + "pool_rooms_waiting", "Rooms that want one.", value=pool.waiting)
+        yield CounterMetricFamily(name + "pool_assignments", "Rooms given.", value=pool.assignments)
+        yield CounterMetricFamily(
+            name + "pool_reassignments", "Of them after another receiver.", value=pool.reassignments
+        )
         yield _by(name + "joins", "Peers let in.", "role", counts.joins)
         yield _by(name + "refusals", "What was refused.", "code", counts.refusals)
         yield _by(name + "messages", "Messages that peers sent.", "type", counts.messages)

@@ -150,7 +150,7 @@ class RedisLobby:
         arguments = [self._now_ms(), per_ms, limits.SIGNALING_ADDRESS_MESSAGES_BURST]
         return bool(await self._run("take", keys, arguments))
 
-    async def open(self, address: str) -> int:
+    async def open(self, address: str, most: int = limits.SIGNALING_CONNECTIONS_PER_ADDRESS) -> int:
         """See `Lobby`."""
         number, hidden = self._next, self._hidden(address)
         self._next += 1
@@ -158,7 +158,6 @@ class RedisLobby:
             raise Refused(ErrorCode.TOO_MANY_CONNECTIONS)
         deadline_ms = self._clocks.monotonic_ms() + limits.SIGNALING_JOIN_DEADLINE_MS
         seat = self._seats[number] = _Seat(hidden, deadline_ms)
-        most = limits.SIGNALING_CONNECTIONS_PER_ADDRESS
         lease = [self._now_ms(), limits.SIGNALING_LEASE_MS, self._socket(number), most]
         try:
             if not await self._run("open", [_sockets(seat)], lease):
@@ -170,7 +169,7 @@ class RedisLobby:
 
     async def join(
         self, connection: int, join: Join, servers: tuple[IceServer, ...], *, may_open: bool = True
-    ) -> None:
+    ) -> Claims:
         """See `Lobby`."""
         claims = self._tokens.claims_of(join, self._clocks.unix_s())
         seat = self._seat(connection)
@@ -187,6 +186,7 @@ class RedisLobby:
             held, seat.held = seat.held or [], None
             for message in held:
                 self._heard(connection, message)
+        return claims
 
     async def relay(self, connection: int, message: Relayed) -> None:
         """See `Lobby`."""

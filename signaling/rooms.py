@@ -91,13 +91,10 @@ class Rooms:
         """True while somebody sits in the room."""
         return room in self._rooms and bool(self._rooms[room].members)
 
-    def open(self, address: str, now_ms: int) -> int:
-        """The number of a new connection, which must join before its deadline; raises `Refused`."""
+    def open(self, address: str, now_ms: int, most: int = limits.SIGNALING_CONNECTIONS_PER_ADDRESS) -> int:
+        """The number of a new connection, which must join before its deadline; raises `Refused`. most: of this address."""
         same = sum(c.address == address for c in self._connections.values())
-        if (
-            len(self._connections) >= limits.SIGNALING_CONNECTIONS_MAX
-            or same >= limits.SIGNALING_CONNECTIONS_PER_ADDRESS
-        ):
+        if len(self._connections) >= limits.SIGNALING_CONNECTIONS_MAX or same >= most:
             raise Refused(ErrorCode.TOO_MANY_CONNECTIONS)
         number = self._next_connection
         self._next_connection += 1

@@ -1,4 +1,5 @@
-"""The aiohttp application: `/ws` for peers, `/healthz` and `/readyz` for operators, the page for everybody else.
+"""The aiohttp application: `/ws` for peers, `/pool` for receivers that offer themselves,
+`/healthz` and `/readyz` for operators, the page for everybody else.
 
 Imports no codec. Invariant: a request is judged (Origin, address, limits) before it is upgraded, every answer carries
 the security headers, and nothing about a request is logged.
@@ -8,7 +9,7 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from signaling.refusal import Refused
 from signaling.security_headers import add_security_headers
 from signaling.service import CLOSE_TIMEOUT_S, CONNECTION_LOST, HEARTBEAT_S, SignalingService
 from signaling.tls import Certificate, renew, server_context
+from signaling.watching import add_watching
 
 TICK_S: Final = 1.0
 """How often deadlines are looked at; they may be late by this much."""
@@ -57,6 +59,7 @@ def make_app(service: SignalingService, web_folder: Path = WEB_FOLDER) -> web.Ap
     app.on_shutdown.append(say_goodbye)
     _add_routes(app, service)
     add_invitations(app, service)
+    add_watching(app, service)
     add_page(app, PageFolders(web_folder))
     return app
 
@@ -139,7 +142,10 @@ async def _first(*events: asyncio.Event) -> None:
 
 def _add_routes(app: web.Application, service: SignalingService) -> None:
     async def socket(request: web.Request) -> web.StreamResponse:
-        return await _socket(request, service)
+        return await _socket(request, service, service.serve)
+
+    async def pool(request: web.Request) -> web.StreamResponse:
+        return await _socket(request, service, service.serve_worker)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -149,11 +155,15 @@ def _add_routes(app: web.Application, service: SignalingService) -> None:
         return web.Response(text=text, status=200 if service.ready else 503)
 
     app.router.add_get("/ws", socket)
+    app.router.add_get("/pool", pool)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
 
 
-async def _socket(request: web.Request, service: SignalingService) -> web.StreamResponse:
+async def _socket(
+    request: web.Request, service: SignalingService,
+    serve: Callable[[int, str, web.WebSocketResponse], Awaitable[None]],
+) -> web.StreamResponse:  # fmt: skip
     if not origin_allowed(request.headers.get("Origin"), service.config.allowed_origins):
         _log.warning("foreign-origin")
         service.count_refusal("foreign-origin")
@@ -179,7 +189,7 @@ async def _socket(request: web.Request, service: SignalingService) -> web.Stream
         return web.Response(text=f"{refused}\n", status=_HTTP_STATUS[refused.code])
     try:
         await socket.prepare(request)
-        await service.serve(number, address, socket)
+        await serve(number, address, socket)
     finally:
         await service.drop(number, CONNECTION_LOST)
     return socket

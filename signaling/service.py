@@ -1,4 +1,4 @@
-"""The asyncio shell around the lobby: one WebSocket per connection, an outbox for each, one clock tick.
+"""The asyncio shell around the lobby and the pool: one WebSocket per connection, an outbox for each, one clock tick.
 
 Invariant: no handler ever waits for another peer's socket; a reader that is too slow loses its connection, nobody
 else's time. Whatever a peer sends, its handler ends in an orderly close.
@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from shared import limits
+from shared import limits, pool_messages
 from shared.errors import RemoteError
 from shared.signaling_messages import (
     Answer,
@@ -32,6 +32,9 @@ from signaling.ice import ice_servers
 from signaling.limits import ConnectionRate
 from signaling.lobby import Clocks, Lobby, MemoryLobby
 from signaling.logs import LOGGER_NAME
+from signaling.outbox import Outbox
+from signaling.pool_desk import PoolDesk
+from signaling.pool_tokens import check_watch_token
 from signaling.refusal import Refused
 from signaling.rooms import Deliver, Effect
 from signaling.tokens import sign_token
@@ -40,51 +43,13 @@ HEARTBEAT_S: Final = 20.0
 """A WebSocket that does not answer a ping within half of this is closed, so dead peers free their seat."""
 CLOSE_TIMEOUT_S: Final = 2.0
 """How long a closing handshake may take before the socket is dropped."""
+JOIN_DEADLINE_S: Final = limits.SIGNALING_JOIN_DEADLINE_MS / 1000
+_CLOSED: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 HUNG_UP: Final = "hung up"
 CONNECTION_LOST: Final = "connection lost"
 SERVER_STOPPING: Final = "server stopping"
 
 _log = logging.getLogger(LOGGER_NAME)
-
-
-class Outbox:
-    """Messages on their way to one peer, bounded; `run` sends them in order and then closes the socket.
-
-    `closing`: nothing more is accepted.
-    """
-
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
-        self._waiting: asyncio.Queue[str | WSCloseCode] = asyncio.Queue(limits.SIGNALING_OUTBOX_MESSAGES)
-        self.closing = False
-
-    def put(self, message: Message) -> None:
-        """Queues a message; one that does not fit closes the connection instead."""
-        if self.closing:
-            return
-        if self._waiting.full():
-            self.close(WSCloseCode.TRY_AGAIN_LATER)
-            return
-        self._waiting.put_nowait(serialise(message))
-
-    def close(self, code: WSCloseCode) -> None:
-        """Closes after what is queued; when the queue is full, instead of it."""
-        if self.closing:
-            return
-        self.closing = True
-        if self._waiting.full():
-            while not self._waiting.empty():
-                self._waiting.get_nowait()
-        self._waiting.put_nowait(code)
-
-    async def run(self) -> None:
-        """Sends until closed; a socket that breaks ends it quietly, its handler notices."""
-        while isinstance(item := await self._waiting.get(), str):
-            try:
-                await self._socket.send_str(item)
-            except ConnectionError:
-                return
-        await self._socket.close(code=item)
 
 
 class SignalingService:
@@ -107,7 +72,8 @@ class SignalingService:
         self._turn_secret = turn_secret
         self._clocks = clocks or Clocks()
         self.lobby: Lobby = lobby or MemoryLobby(secret, self._clocks)
-        self._outboxes: dict[int, Outbox] = {}
+        self.pool = PoolDesk(secret, self._clocks)
+        self._outboxes: dict[int, Outbox[Message]] = {}
 
     @property
     def ready(self) -> bool:
@@ -127,7 +93,7 @@ class SignalingService:
         """The number of a new connection from `address`; raises `Refused`."""
         await self.admit_request(address)
         try:
-            return await self.lobby.open(address)
+            return await self.lobby.open(address, self.pool.connections_of(address))
         except Refused as refused:
             self.count_refusal(refused.code.value)
             raise
@@ -161,7 +127,7 @@ class SignalingService:
     async def serve(self, number: int, address: str, socket: web.WebSocketResponse) -> None:
         """Everything one connection does until it closes."""
         rate = ConnectionRate(self._clocks.monotonic_ms())
-        outbox = self._outboxes[number] = Outbox(socket)
+        outbox = self._outboxes[number] = Outbox(socket, serialise)
         writer = asyncio.create_task(outbox.run())
         try:
             await self._read(number, address, socket, rate)
@@ -170,14 +136,34 @@ class SignalingService:
             outbox.close(WSCloseCode.OK)
             await _finish(writer)
 
+    async def serve_worker(self, number: int, address: str, socket: web.WebSocketResponse) -> None:
+        """Everything one receiver of the pool says until it closes."""
+        rate = ConnectionRate(self._clocks.monotonic_ms())
+        outbox = Outbox(socket, pool_messages.serialise)
+        writer = asyncio.create_task(outbox.run())
+        try:
+            await self._read_worker(number, address, socket, rate, outbox)
+        finally:
+            self.pool.gone(number)
+            await self.drop(number, CONNECTION_LOST)
+            outbox.close(WSCloseCode.OK)
+            await _finish(writer)
+
+    def watch(self, room: str, token: str) -> tuple[str, str] | None:
+        """Base address and bearer key for a viewer of the room, None: nobody shows it now. Raises `Refused`."""
+        check_watch_token(self._secret, token, room, self._clocks.unix_s())
+        return self.pool.watch(room)
+
     async def drop(self, number: int, reason: str) -> None:
         """Takes a connection out of its room, if it is still in one, and tells the other one."""
         self._outboxes.pop(number, None)
+        self.pool.left(number)
         await self.lobby.leave(number, reason)
 
     async def tick(self) -> None:
-        """Lets time act: join deadlines, empty rooms, used tokens, leases."""
+        """Lets time act: join deadlines, empty rooms, used tokens, leases, silent receivers."""
         await self.lobby.poll()
+        self.pool.poll()
 
     def drain(self) -> None:
         """From now on nobody opens a room here; who is in one may be joined, and goes on."""
@@ -189,6 +175,35 @@ class SignalingService:
         for outbox in self._outboxes.values():
             outbox.put(Bye(SERVER_STOPPING))
             outbox.close(WSCloseCode.GOING_AWAY)
+        self.pool.stop()
+
+    async def _read_worker(
+        self, number: int, address: str, socket: web.WebSocketResponse, rate: ConnectionRate,
+        outbox: Outbox[pool_messages.PoolMessage],
+    ) -> None:  # fmt: skip
+        while not outbox.closing:
+            try:
+                # Until it has registered, a connection is like any other: its address's, and with a deadline.
+                async with asyncio.timeout(None if self.pool.is_registered(number) else JOIN_DEADLINE_S):
+                    frame = await socket.receive()
+                if frame.type in _CLOSED:
+                    return
+                await self._check_rate(address, rate)
+                if frame.type is not WSMsgType.TEXT:
+                    raise Refused(ErrorCode.MALFORMED)
+                self.pool.told(number, address, pool_messages.parse(frame.data), outbox)
+                await self.lobby.leave(number, "")
+            except TimeoutError:
+                self._refuse_worker(Refused(ErrorCode.JOIN_DEADLINE), outbox)
+            except RemoteError as error:
+                refused = error if isinstance(error, Refused) else Refused(ErrorCode.MALFORMED)
+                self._refuse_worker(refused, outbox)
+
+    def _refuse_worker(self, refused: Refused, outbox: Outbox[pool_messages.PoolMessage]) -> None:
+        _log.warning("refused-receiver", extra={"code": refused.code.value})
+        self.count_refusal(refused.code.value)
+        outbox.put(refused.as_message())
+        outbox.close(WSCloseCode.POLICY_VIOLATION)
 
     async def _read(
         self, number: int, address: str, socket: web.WebSocketResponse, rate: ConnectionRate
@@ -237,7 +252,9 @@ class SignalingService:
 
     async def _join(self, number: int, join: Join) -> None:
         servers = ice_servers(self.config.ice_urls, self._turn_secret, self._clocks.unix_s())
-        await self.lobby.join(number, join, servers, may_open=not self.draining)
+        claims = await self.lobby.join(number, join, servers, may_open=not self.draining)
+        if claims.pool:
+            self.pool.entered(number, claims.room)
         self.counts.joins[join.role.value] += 1
         counts = {"rooms": self.lobby.room_count, "connections": self.lobby.connection_count}
         _log.info("joined", extra={"connection": number, "role": join.role.value, **counts})
@@ -247,6 +264,7 @@ class SignalingService:
         if outbox is None:
             return
         if isinstance(effect, Deliver):
+            self.pool.heard(effect.connection, effect.message)
             outbox.put(effect.message)
         else:
             outbox.put(Refused(effect.code).as_message())

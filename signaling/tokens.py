@@ -24,7 +24,8 @@ _CLAIMS: Final = ("aud", "exp", "jti", "role", "room")
 class Claims:
     """What a token says: where, as what, until when (Unix seconds), and its own id.
 
-    seat: it was given to somebody who had been let in before, for coming back.
+    seat: it was given to somebody who had been let in before, for coming back. pool: of a sender that wants a receiver of
+    the pool.
     """
 
     room: str
@@ -32,25 +33,35 @@ class Claims:
     expires_s: int
     token_id: str
     seat: bool = False
+    pool: bool = False
 
 
-def sign_token(secret: str, room: str, role: Role, seconds: int, now_s: float, *, seat: bool = False) -> str:
-    """A new token; raises `UserError` for a room name or a lifetime that the server would refuse."""
-    if not ROOM_PATTERN.fullmatch(room):
-        most = limits.SIGNALING_ROOM_MAX_CHARS
-        raise UserError(f"A room name is 1 to {most} letters, digits, '-' or '_'. Choose another name.")
+def sign_token(
+    secret: str, room: str, role: Role, seconds: int, now_s: float, *, seat: bool = False, pool: bool = False
+) -> str:
+    """A new token; raises `UserError` for what the server would refuse: a room's name, a lifetime, a pool for no sender."""
+    check_room(room)
     if not 1 <= seconds <= limits.SIGNALING_TOKEN_MAX_S:
         raise UserError(
             f"A token lives 1 to {limits.SIGNALING_TOKEN_MAX_S} seconds. Give --seconds in that range."
         )
+    if pool and role is not Role.SENDER:
+        raise UserError("Only a sender is given a receiver of the pool. Give --role sender.")
     claims = {
         "aud": _AUDIENCE,
         "exp": int(now_s) + seconds,
         "jti": secrets.token_urlsafe(16),
         "role": role.value,
         "room": room,
-    } | ({"seat": True} if seat else {})
+    } | {name: True for name, said in (("seat", seat), ("pool", pool)) if said}
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+
+
+def check_room(room: str) -> None:
+    """Raises `UserError` for a room name that the server would refuse."""
+    if not ROOM_PATTERN.fullmatch(room):
+        most = limits.SIGNALING_ROOM_MAX_CHARS
+        raise UserError(f"A room name is 1 to {most} letters, digits, '-' or '_'. Choose another name.")
 
 
 class TokenVerifier:
@@ -83,9 +94,8 @@ class TokenVerifier:
 
     def seat_token(self, claims: Claims, now_s: float) -> str:
         """A token for coming back to the seat of `claims`."""
-        return sign_token(
-            self._secret, claims.room, claims.role, limits.SIGNALING_PAGE_TOKEN_S, now_s, seat=True
-        )
+        seconds = limits.SIGNALING_PAGE_TOKEN_S
+        return sign_token(self._secret, claims.room, claims.role, seconds, now_s, seat=True, pool=claims.pool)
 
     def claims_of(self, join: Join, now_s: float) -> Claims:
         """The same as `verify`, but a used token passes: whoever asks remembers the used ones elsewhere."""
@@ -128,9 +138,8 @@ class TokenVerifier:
                 audience=_AUDIENCE,
                 options={"require": list(_CLAIMS), "verify_exp": False},
             )
-            claims = Claims(
-                values["room"], Role(values["role"]), values["exp"], values["jti"], values.get("seat") is True
-            )
+            role, seat, pool = Role(values["role"]), values.get("seat") is True, values.get("pool") is True
+            claims = Claims(values["room"], role, values["exp"], values["jti"], seat, pool)
         except (jwt.InvalidTokenError, ValueError):
             raise Refused(ErrorCode.BAD_TOKEN) from None
         if not isinstance(claims.expires_s, int) or not isinstance(claims.token_id, str):

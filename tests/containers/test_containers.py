@@ -143,6 +143,20 @@ def test_the_signaling_service_understands_its_command(
     assert f"127.0.0.1:{shown['port']}:{shown['port']}" in SERVICES["signaling"]["ports"]
 
 
+@pytest.mark.parametrize("name", ["receiver", "receiver-gpu"])
+def test_the_receiver_service_understands_its_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from receiver.__main__ import main
+
+    service = SERVICES[name]
+    module, *command = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in service["command"]]
+    assert (module, main([*command, "--print-config"])) == ("receiver", 0)
+    shown = tomllib.loads(capsys.readouterr().out)
+    assert (shown["pool"], shown["health_port"]) == ("ws://signaling:8080/pool", 9102)
+    assert shown["drain_seconds"] < int(service["stop_grace_period"].removesuffix("s"))
+    assert f"127.0.0.1:{shown['watch'].partition('?')[0].rpartition(':')[2]}:8890" in service["ports"]
+    assert f"127.0.0.1:{shown['health_port']}/healthz" in service["healthcheck"]["test"][-1]
+
+
 def test_the_page_of_the_signaling_image_is_whole() -> None:
     from signaling.page import ENGINE
 

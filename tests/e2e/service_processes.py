@@ -1,7 +1,7 @@
 """`python -m receiver serve` as processes, their viewers, and what these see."""
 
 import asyncio
-import secrets
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,22 +53,18 @@ async def ready(worker: Worker) -> None:
     assert worker.last.get("registered"), worker.child.last_words
 
 
-def new_key() -> str:
-    return secrets.token_urlsafe(32)
-
-
 class Viewer:
     """Watches one room; `pictures` gives those that are not the card of before the first one."""
 
     def __init__(self) -> None:
         self._client = WhipClient()
 
-    async def watch(self, base: str, room: str, key: str) -> None:
-        """Start as soon as the room is served."""
+    async def watch(self, where: Callable[[], Awaitable[tuple[str, str] | None]]) -> None:
+        """Start as soon as the room is served. where: address and key, as the signaling service tells them."""
         async with asyncio.timeout(START_S):
-            while await self._status(f"{base}/whep/{room}", key) != 204:
+            while (told := await where()) is None or await self._status(*told) != 204:
                 await asyncio.sleep(0.6)  # the rate of one address
-        assert await self._client.start(f"{base}/whep/{room}", playing, key) == 201
+        assert await self._client.start(told[0], playing, told[1]) == 201
 
     async def pictures(self, count: int) -> list[Picture]:
         card = mark(waiting_picture(256)).astype(int)

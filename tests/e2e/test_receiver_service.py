@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,13 @@ from experiments.demo.processes import Children
 from receiver.session_maker import motion_model
 from shared.control import Bye
 from shared.join_token import join_from_token
-from shared.signaling_messages import Role
 from shared.transport.signaling_client import connect_call
 from tests.e2e.media import faces, steadily, write_clip
 from tests.e2e.programs import START_S
-from tests.e2e.service_processes import Picture, Viewer, Worker, new_key, ready, start_worker
+from tests.e2e.service_processes import Picture, Viewer, ready, start_worker
+from tests.e2e.signaling_with_pool import SignalingWithPool, signaling_with_pool
 from tests.models.runtime.faces import reference
 from tests.receiver.remote import Remote
-from tests.receiver.service.signaling_with_pool import SignalingWithPool, signaling_with_pool
 from tests.receiver.sinks.media import pictures_of
 from tests.shared.transport.whip_client import until
 
@@ -32,8 +32,8 @@ ROOMS = {"one": 1, "two": 2}
 
 @pytest.fixture
 async def signaling(tmp_path: Path) -> AsyncIterator[SignalingWithPool]:
-    (tmp_path / "pool.token").write_text("the pool of these tests takes any")
     async with signaling_with_pool(tmp_path) as made:
+        (tmp_path / "pool.token").write_text(made.pool_token())
         yield made
 
 
@@ -56,15 +56,15 @@ class Sender:
 
 
 async def _talk(signaling: SignalingWithPool, room: str, seed: int) -> Sender:
-    transport = await connect_call(signaling.rooms_url, join_from_token(signaling.token(room, Role.SENDER)))
+    transport = await connect_call(signaling.rooms_url, join_from_token(signaling.sender_token(room)))
     remote = Remote(transport, model=motion_model(), face=seed)
     return Sender(remote, asyncio.ensure_future(remote.talk(60_000)))
 
 
-async def _seen(worker: Worker, room: str, key: str, count: int = 10) -> list[Picture]:
+async def _seen(signaling: SignalingWithPool, room: str, count: int = 10) -> list[Picture]:
     viewer = Viewer()
     try:
-        await viewer.watch(worker.watch, room, key)
+        await viewer.watch(partial(signaling.watch, room))
         return await viewer.pictures(count)
     finally:
         await viewer.close()
@@ -73,27 +73,24 @@ async def _seen(worker: Worker, room: str, key: str, count: int = 10) -> list[Pi
 async def test_one_process_shows_each_viewer_the_call_of_its_room_and_hangs_up_in_good_order(
     tmp_path: Path, signaling: SignalingWithPool
 ) -> None:
-    keys = {room: new_key() for room in ROOMS}
     with Children() as children:
         more = ("--calls", "3", "--drain-seconds", "0")
         worker = start_worker(children, signaling.base, tmp_path / "pool.token", *more)
         await ready(worker)
         coming = [asyncio.ensure_future(_talk(signaling, room, seed)) for room, seed in ROOMS.items()]
-        for room, key in keys.items():
-            await signaling.assign(room, key)
         async with asyncio.timeout(START_S):
             senders = await asyncio.gather(*coming)
-        seen = await asyncio.gather(*(_seen(worker, room, key) for room, key in keys.items()))
+        seen = await asyncio.gather(*(_seen(signaling, room) for room in ROOMS))
         for room, pictures in zip(ROOMS, seen, strict=True):
             for picture in pictures:
                 own, other = (_likeness(picture, ROOMS[name]) for name in (room, *(ROOMS.keys() - {room})))
                 assert own > 0.4 and other < 0.25, "a picture of its own room only"
-        await until(lambda: worker.last.get("calls") == 2 and signaling.pool.free == 1)
+        await until(lambda: worker.last.get("calls") == 2 and signaling.service.pool.numbers.free == 1)
         worker.child._process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(worker.child.wait, 20.0) and worker.child.status == 0, (
             worker.child.last_words
         )
-        assert signaling.pool.free == 0
+        await until(lambda: signaling.service.pool.numbers.workers == 0)
         for sender in senders:
             assert any(isinstance(message, Bye) for message in sender.remote.heard)
             await sender.hang_up()
@@ -112,35 +109,32 @@ async def test_calls_of_a_killed_process_are_seen_at_another_within_five_seconds
     light = {room: _light(films[room]) for room in films}
     assert light["dark"] < 0.7 * light["bright"]
     middle = (light["dark"] + light["bright"]) / 2
-    keys = {room: new_key() for room in films}
     with Children() as children:
-        workers = []
-        for _ in range(2):
-            workers.append(start_worker(children, signaling.base, tmp_path / "pool.token", "--calls", "2"))
-            await ready(workers[-1])
+        first = start_worker(children, signaling.base, tmp_path / "pool.token", "--calls", "2")
+        await ready(first)
         for room, film in films.items():
             token = tmp_path / f"{room}.token"
-            token.write_text(signaling.token(room, Role.SENDER))
+            token.write_text(signaling.sender_token(room))
             arguments = ["sender", "--source", str(film), "--loop", "--signaling", signaling.rooms_url]
             children.start("sender", [*arguments, "--token-file", str(token)])
-            await signaling.assign(room, keys[room], worker=0)
-        for room, pictures in zip(keys, await _all_seen(workers[0], keys), strict=True):
+        for room, pictures in zip(films, await _all_seen(signaling, films), strict=True):
             assert all((picture.mean() > middle) == (room == "bright") for picture in pictures)
-        workers[0].kill()
+        await ready(start_worker(children, signaling.base, tmp_path / "pool.token", "--calls", "2"))
+        first.kill()
         killed_s = time.monotonic()
-        await until(lambda: signaling.pool.sockets[0] in signaling.pool.gone)
-        for room, key in keys.items():
-            await signaling.assign(room, key, worker=1)
-        again = await _all_seen(workers[1], keys, count=1)
+        await until(lambda: signaling.service.pool.numbers.workers == 1)
+        again = await _all_seen(signaling, films, count=1)
         took_s = time.monotonic() - killed_s
         print(f"both calls seen again after {took_s:.1f} s")
         assert took_s < 5.0
-        for room, pictures in zip(keys, again, strict=True):
+        for room, pictures in zip(films, again, strict=True):
             assert all((picture.mean() > middle) == (room == "bright") for picture in pictures)
 
 
-async def _all_seen(worker: Worker, keys: dict[str, str], count: int = 25) -> list[list[Picture]]:
-    return await asyncio.gather(*(_seen(worker, room, key, count) for room, key in keys.items()))
+async def _all_seen(
+    signaling: SignalingWithPool, rooms: Iterable[str], count: int = 25
+) -> list[list[Picture]]:
+    return await asyncio.gather(*(_seen(signaling, room, count) for room in rooms))
 
 
 def _light(film: Path) -> float:

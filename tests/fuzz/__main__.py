@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default 1); 0: one round")
     parser.add_argument("--seed", type=int, default=1, help="of the first round; the next has the next")
     parser.add_argument(
-        "--only", help="one target: wire, control, keyframe, coder, av1, opus, signaling, sdp, machines"
+        "--only", help="one target: wire, control, keyframe, coder, av1, opus, signaling, pool, sdp, machines"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out/fuzz"), help="where inputs that break something go"

@@ -19,6 +19,7 @@ from shared.errors import RemoteError
 from shared.frames import MotionFrame
 from shared.keyframe_blob import BLOB_CRC_BYTES, pack_keyframe, parse_keyframe
 from shared.opus import packet_duration_ms
+from shared.pool_messages import parse as parse_pool
 from shared.signaling_messages import parse as parse_signaling
 from shared.transport.sdp import check_remote_sdp
 from shared.wire import ControlFrame, Unknown, parse
@@ -44,6 +45,7 @@ def parsers() -> dict[str, Parser]:
         "av1": ([b"\x12\x00\x0a\x0a\x00\x00\x00\x03\xb4\xff\xf8\x08\x80\x08\x32\x04\x10\x00\x00\x00"], _av1),
         "opus": ([b"\x08" + bytes(40), b"\x0b\x04" + bytes(60)], _opus),
         "signaling": (_signaling_seeds(), lambda data: _text(data, parse_signaling)),
+        "pool": (_pool_seeds(), lambda data: _text(data, parse_pool)),
         "sdp": ([_SDP.encode()], lambda data: _text(data, check_remote_sdp)),
     }
 
@@ -110,6 +112,15 @@ def _opus(data: bytes) -> None:
 
 def _text(data: bytes, read: Callable[[str], object]) -> None:
     read(data.decode("utf-8", "replace"))
+
+
+def _pool_seeds() -> list[bytes]:
+    return [
+        b'{"type":"register","token":"a.b.c","name":"one","calls":4,"watch":"https://watch.example.org"}',
+        b'{"type":"capacity","calls":4}',
+        b'{"type":"released","room":"room-1"}',
+        b'{"type":"assign","room":"room-1","token":"a.b.c","watch_key":"' + b"k" * 43 + b'"}',
+    ]
 
 
 def _signaling_seeds() -> list[bytes]:

@@ -11,6 +11,7 @@ from shared import limits
 from shared.signaling_messages import Join, Role
 from signaling.__main__ import main
 from signaling.keys import checked_secret, new_secret
+from signaling.pool_tokens import check_pool_token, check_watch_token
 from signaling.tokens import TokenVerifier
 
 
@@ -31,6 +32,20 @@ def test_token_prints_a_token_that_admits(secret_file: Path, capsys: pytest.Capt
     token = capsys.readouterr().out.strip()
     claims = TokenVerifier(secret_file.read_text()).verify(Join("r", Role.SENDER, token), time.time())
     assert claims.expires_s == pytest.approx(time.time() + limits.SIGNALING_TOKEN_DEFAULT_S, abs=10)
+
+
+def test_the_pool_s_tokens_admit_where_they_say(
+    secret_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, given = secret_file.read_text(), ["--secret-file", str(secret_file)]
+    assert main(["pool-token", *given]) == 0
+    check_pool_token(secret, capsys.readouterr().out.strip(), time.time())
+    assert main(["watch-token", "--room", "r", *given]) == 0
+    check_watch_token(secret, capsys.readouterr().out.strip(), "r", time.time())
+    assert main(["token", "--room", "r", "--role", "sender", "--pool-receiver", *given]) == 0
+    token = capsys.readouterr().out.strip()
+    assert TokenVerifier(secret).verify(Join("r", Role.SENDER, token), time.time()).pool
+    assert main(["token", "--room", "r", "--role", "receiver", "--pool-receiver", *given]) == 2
 
 
 def test_print_config_shows_where_the_secret_is_and_not_what_it_is(

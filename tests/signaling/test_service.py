@@ -298,7 +298,7 @@ async def test_a_reader_that_is_too_slow_loses_only_its_own_connection() -> None
             self.closed_code = code
 
     stalled = Stalled()
-    outbox = Outbox(stalled)  # type: ignore[arg-type]
+    outbox = Outbox(stalled, serialise)  # type: ignore[arg-type]
     closing = []
     for _ in range(limits.SIGNALING_OUTBOX_MESSAGES + 1):
         outbox.put(Bye(""))
