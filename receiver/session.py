@@ -13,6 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from receiver.call_end import CallEnd, EndReason
@@ -26,6 +27,7 @@ from receiver.stats import CallStats
 from receiver.voice_features import VoiceFeatures
 from shared.coding.identity import coding_identity
 from shared.control import (
+    FEATURE_BOUND,
     FEATURE_VIDEO,
     AuthCommit,
     AuthReveal,
@@ -33,6 +35,7 @@ from shared.control import (
     ControlMessage,
     Disclosure,
     Hello,
+    KeyframeBound,
     MediaConfig,
     Pin,
     pack_control,
@@ -48,6 +51,7 @@ from shared.core.events import (
 )
 from shared.errors import LimitExceeded, RemoteError, UnknownReference, UnsupportedVersion, UserError
 from shared.frames import Channel, Outgoing, Rung
+from shared.keyframe_binding import BoundKeyframes, NotBound
 from shared.limits import CALL_MALFORMED_MAX, PEER_PROBE_MS
 from shared.short_authentication import NONCE_BYTES, AuthenticationFailed, Fingerprints, ShortAuthentication
 from shared.transport.base import Transport, TransportClosed, TransportState
@@ -103,6 +107,7 @@ class ReceiverSession:
         self._authentication: ShortAuthentication | None = None
         if fingerprints is not None:
             self._authentication = ShortAuthentication(fingerprints, secrets.token_bytes(NONCE_BYTES))
+        self._bound = BoundKeyframes(partial(self.stats.counts.update, keyframes_bound=1))
         self._heard_us = now_us()
         self._shown_before_failure = 0
         self._failures_in_row = 0
@@ -154,7 +159,8 @@ class ReceiverSession:
             try:
                 for event in self.decoder.receive(data, now_us):
                     self._take(event, now_us)
-            except (UnsupportedVersion, AuthenticationFailed) as error:
+                self._bound.check(now_us)
+            except (UnsupportedVersion, AuthenticationFailed, NotBound) as error:
                 self._finish(EndReason.PEER_REFUSED, error)
             except RemoteError as error:
                 self._count_malformed(error)
@@ -171,7 +177,9 @@ class ReceiverSession:
                 self._player.push_video(unit, now_us)
             case KeyframeReceived(keyframe):
                 self.stats.counts["keyframes"] += 1
-                if not self._player.push_keyframe(keyframe, now_us):
+                if self._player.push_keyframe(keyframe, now_us):
+                    self._bound.add(keyframe, now_us)
+                else:
                     self.stats.counts["keyframes_refused"] += 1
                     self.decoder.refuse_keyframe(keyframe.keyframe_id)
             case ControlReceived(message):
@@ -187,6 +195,8 @@ class ReceiverSession:
                 self.stats.counts["disclosures"] += reconstructed
             case MediaConfig(rung=rung):
                 self._player.expect_motion(rung is not Rung.VOICE)
+            case KeyframeBound():
+                self._bound.take(message)
             case AuthCommit() | AuthReveal() if self._authentication is not None:
                 self._authenticate(message, self._authentication)
             case Bye():
@@ -198,7 +208,8 @@ class ReceiverSession:
         answer = authentication.take(message)
         if answer is not None:
             self._start(self._send_control(answer))
-        if authentication.digits is not None:
+        if authentication.digits is not None and authentication.ends is not None:
+            self._bound.known(*authentication.ends)
             self._on_authenticated(authentication.digits)
 
     def _compare(self, hello: Hello) -> None:
@@ -208,6 +219,9 @@ class ReceiverSession:
                 "The other end uses another motion model: install the same version of facewire at both ends."
             )
             self._finish(EndReason.PEER_REFUSED, UserError(message))
+        self._bound.expected = self._authentication is not None and FEATURE_BOUND in hello.features
+        if not self._bound.expected:
+            _LOG.info("the other end does not bind its keyframes to this connection")
 
     def _count_malformed(self, error: RemoteError) -> None:
         """A few are survived and counted; their text is not logged, it may quote the peer."""

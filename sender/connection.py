@@ -105,6 +105,8 @@ class Connection:
         while len(self._references) > GALLERY_SIZE:
             self._references.pop(next(iter(self._references)))
         self.encoder.push_keyframe(keyframe)
+        for bound in self._authentication.bind(keyframe):
+            self.encoder.push_control(bound)
         self.push_picture(motion, None)
 
     async def say_goodbye(self, reason: str) -> None:
@@ -202,7 +204,7 @@ class Connection:
                 self.follower.pin(rung)
                 self._wake.set()
             case ControlReceived(AuthCommit() | AuthReveal() as message):
-                if (answer := self._authentication.take(message)) is not None:
+                for answer in self._authentication.take(message):
                     self.encoder.push_control(answer)
                     self._wake.set()
             case ControlReceived(Bye()):

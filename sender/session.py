@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +38,7 @@ from sender.tasks import cancelled
 from sender.voice import VoiceEncoder
 from shared.coding.identity import coding_identity
 from shared.coding.motion_layout import SYMBOLS
-from shared.control import Hello
+from shared.control import FEATURE_BOUND, Hello
 from shared.core.ladder import Plan
 from shared.errors import UserError
 from shared.frames import MotionFrame, VideoUnit
@@ -168,8 +169,9 @@ class SenderSession:
 
     def _connected(self, transport: Transport) -> Connection:
         authentication = Authentication(self._fingerprints_of(transport), self._on_authenticated)
+        hello = replace(self._hello, features=(FEATURE_BOUND,)) if authentication.takes_part else self._hello
         return Connection(
-            self._config, transport, self._hello, authentication, self.stats, self._clock, self._follow
+            self._config, transport, hello, authentication, self.stats, self._clock, self._follow
         )
 
     def _follow(self, plan: Plan) -> None:

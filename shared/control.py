@@ -21,6 +21,8 @@ from shared.limits import (
 )
 
 KIND_KEY: Final = "kind"
+FEATURE_BOUND: Final = "bound"
+"""Stands in `Hello.features` of an end that binds its keyframes to the connection, see `shared.keyframe_binding`."""
 FEATURE_VIDEO: Final = "video"
 """Stands in `Hello.features` of an end that shows thumbnails and video; they are sent to no other."""
 PAYLOAD_MAX_BYTES: Final = MESSAGE_MAX_BYTES - 1
@@ -81,13 +83,21 @@ class AuthReveal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyframeBound:
+    """A keyframe belongs to this connection. tag: of `shared.keyframe_binding`, 16 bytes as 32 hex digits."""
+
+    keyframe_id: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bye:
     """The call ends. reason: for people, at most 256 bytes."""
 
     reason: str
 
 
-ControlMessage = Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | Bye
+ControlMessage = Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | KeyframeBound | Bye
 
 
 def pack_control(message: ControlMessage) -> bytes:
@@ -169,11 +179,14 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _hex_32_bytes(name: str, value: Any) -> str:
-    text = _text(name, value)
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
-        raise MalformedMessage(f"{name} must be 64 lower-case hexadecimal digits")
-    return text
+def _hex(count: int) -> Check:
+    def check(name: str, value: Any) -> str:
+        text = _text(name, value)
+        if len(text) != 2 * count or not set(text) <= set("0123456789abcdef"):
+            raise MalformedMessage(f"{name} must be {2 * count} lower-case hexadecimal digits")
+        return text
+
+    return check
 
 
 def _boolean(name: str, value: Any) -> bool:
@@ -217,8 +230,9 @@ _KINDS: Final[dict[str, tuple[type[ControlMessage], dict[str, Check]]]] = {
         },
     ),
     "pin": (Pin, {"rung": _optional_rung}),
-    "auth_commit": (AuthCommit, {"commitment": _hex_32_bytes}),
-    "auth_reveal": (AuthReveal, {"nonce": _hex_32_bytes}),
+    "auth_commit": (AuthCommit, {"commitment": _hex(32)}),
+    "auth_reveal": (AuthReveal, {"nonce": _hex(32)}),
+    "keyframe_bound": (KeyframeBound, {"keyframe_id": _integer(0, 255), "tag": _hex(16)}),
     "bye": (Bye, {"reason": _text}),
 }
 _NAMES: Final = {message_type: kind for kind, (message_type, _) in _KINDS.items()}

@@ -180,6 +180,8 @@ VIDEO_HOLD_MAX_MS: Final = 500
 """A video picture stands for the time after it for this long; then it is held openly."""
 VIDEO_LEAVE_MS: Final = 120
 """Motion takes over from video when its newest pose is newer by more than this: a lost video picture is no new rung."""
+KEYFRAME_BOUND_MAX_MS: Final = 10_000
+"""How long a keyframe may wait for the tag that binds it to the connection: a blackout of several seconds is no fraud."""
 THUMBNAIL_MAX_AGE_MS: Final = 250
 """A thumbnail corrects pictures that are at most this far from it, before or after: 5 fps with one lost."""
 EARS_QUEUE: Final = 64

@@ -21,6 +21,8 @@ from shared.errors import RemoteError
 
 NONCE_BYTES: Final = 32
 FINGERPRINT_BYTES: Final = 32
+End = tuple[bytes, bytes]
+"""Fingerprint and nonce of one end, 32 bytes each."""
 _COMMIT: Final = b"facewire authentication 1: commitment"
 _DIGITS: Final = b"facewire authentication 1: digits"
 _COUNT: Final = 8
@@ -44,7 +46,7 @@ def commitment(fingerprint: bytes, nonce: bytes) -> bytes:
     return sha256(_COMMIT + fingerprint + nonce).digest()
 
 
-def digits(one: tuple[bytes, bytes], other: tuple[bytes, bytes]) -> str:
+def digits(one: End, other: End) -> str:
     """Eight digits as "1234 5678" from (fingerprint, nonce) of both ends, in either order."""
     (first, second) = sorted((one, other))
     value = int.from_bytes(sha256(_DIGITS + b"".join(first) + b"".join(second)).digest()[:6], "big")
@@ -62,6 +64,12 @@ class ShortAuthentication:
         self._fingerprints, self._nonce = fingerprints, nonce
         self._commitment: bytes | None = None
         self._digits: str | None = None
+        self._ends: tuple[End, End] | None = None
+
+    @property
+    def ends(self) -> tuple[End, End] | None:
+        """This end and the peer, None until the exchange is complete."""
+        return self._ends
 
     @property
     def digits(self) -> str | None:
@@ -91,4 +99,5 @@ class ShortAuthentication:
             raise AuthenticationFailed("the peer showed its nonce out of order")
         if not hmac.compare_digest(commitment(remote, nonce), self._commitment):
             raise AuthenticationFailed("the peer's nonce is not the one it committed itself to")
-        self._digits = digits((self._fingerprints.local, self._nonce), (remote, nonce))
+        self._ends = (self._fingerprints.local, self._nonce), (remote, nonce)
+        self._digits = digits(*self._ends)

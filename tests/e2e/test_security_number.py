@@ -43,3 +43,5 @@ async def test_both_ends_of_a_call_show_the_same_number_once(networks: Networks)
         await asyncio.gather(sender.run(), receiver.run())
     worker.close()
     assert len(ours) == 1 and ours == theirs
+    counts = receiver.stats.counts
+    assert counts["keyframes_bound"] == counts["keyframes"] > 0

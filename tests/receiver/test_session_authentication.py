@@ -5,18 +5,34 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 
+import pytest
+
 from models.runtime.mesh_warp import MeshWarpBackend
 from receiver.render_worker import RenderWorker
 from receiver.session import CallEnd, EndReason, ReceiverSession
 from receiver.sinks.open import SinkSet
-from shared.control import AuthCommit, AuthReveal, ControlMessage, pack_control, parse_control
-from shared.frames import Channel, Outgoing
-from shared.short_authentication import Fingerprints, ShortAuthentication
+from shared.coding.identity import coding_identity
+from shared.control import (
+    FEATURE_BOUND,
+    AuthCommit,
+    AuthReveal,
+    ControlMessage,
+    Hello,
+    KeyframeBound,
+    Pin,
+    pack_control,
+    parse_control,
+)
+from shared.core.encoder import Encoder, EncoderConfig
+from shared.frames import Channel, Keyframe, Outgoing
+from shared.keyframe_binding import NotBound, binding
+from shared.short_authentication import End, Fingerprints, ShortAuthentication
 from shared.transport.base import TransportClosed
 from shared.transport.memory_link import MemoryLink
-from shared.wire import ControlFrame, parse
+from shared.wire import PROTOCOL_VERSION, ControlFrame, parse
 from tests.receiver.remote import MODEL
 from tests.receiver.sinks.test_open import Kept
+from tests.shared.harness import keyframe
 
 OURS, THEIRS, NONCE = (sha256(name.encode()).digest() for name in ("ours", "theirs", "nonce"))
 
@@ -93,6 +109,49 @@ async def test_a_peer_that_changes_its_nonce_ends_the_call() -> None:
         await made.say(AuthReveal(OURS.hex()))
         assert (await task).reason is EndReason.PEER_REFUSED
     assert made.digits == []
+
+
+async def authenticated(made: Made) -> tuple[End, End]:
+    """Both ends, the peer's first, once they know each other's nonce."""
+    peer = ShortAuthentication(Fingerprints(THEIRS, OURS), NONCE)
+    shown = peer.take(await made.hear(AuthCommit))
+    assert shown is not None
+    await made.say(peer.commit())
+    peer.take(await made.hear(AuthReveal))
+    await made.say(shown)
+    assert peer.ends is not None
+    return peer.ends
+
+
+async def show(made: Made) -> Keyframe:
+    """The peer sends a keyframe."""
+    encoder, sent = Encoder(EncoderConfig()), keyframe(0)
+    encoder.push_keyframe(sent)
+    for now_us in range(0, 2_000_000, 100_000):
+        for outgoing in encoder.poll(now_us):
+            await made.link.a.send(outgoing)
+    return sent
+
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_keyframe_that_is_not_bound_to_the_connection_ends_the_call(
+    honest: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.keyframe_binding.KEYFRAME_BOUND_MAX_MS", 100)
+    async with running(Fingerprints(OURS, THEIRS)) as (made, task):
+        await made.say(Hello(PROTOCOL_VERSION, MODEL, coding_identity(), (FEATURE_BOUND,)))
+        peer, session = await authenticated(made)
+        sent = await show(made)
+        tag = binding(peer, session, sent) if honest else binding(session, peer, sent)
+        await made.say(KeyframeBound(sent.keyframe_id, tag.hex()))
+        await asyncio.sleep(0.3)
+        await made.say(Pin(None))
+        await asyncio.sleep(0.2)
+        assert task.done() is not honest
+        if not honest:
+            end = await task
+            assert end.reason is EndReason.PEER_REFUSED and isinstance(end.error, NotBound)
+    assert made.session.stats.counts["keyframes_bound"] == honest
 
 
 async def test_without_fingerprints_or_with_a_peer_that_knows_nothing_of_it_the_call_goes_on() -> None:

@@ -1,12 +1,17 @@
-"""The golden vectors of the short authentication string, for JavaScript too: `python -m tests.shared.golden_authentication`."""
+"""Golden vectors of the security number and of the binding of keyframes: `python -m tests.shared.golden_authentication`."""
 
 import json
 from hashlib import sha256
 from pathlib import Path
 
+from shared.keyframe_binding import binding
+from shared.keyframe_blob import pack_keyframe
 from shared.short_authentication import commitment, digits
+from tests.shared.harness import keyframe
 
-FILE = Path(__file__).resolve().parent.parent / "golden" / "authentication" / "digits.json"
+_FOLDER = Path(__file__).resolve().parent.parent / "golden" / "authentication"
+FILE = _FOLDER / "digits.json"
+BINDING_FILE = _FOLDER / "binding.json"
 VECTORS = 8
 
 
@@ -25,10 +30,31 @@ def vectors() -> list[dict[str, str]]:
     return rows
 
 
+def bindings() -> list[dict[str, str | int]]:
+    """Keyframes of `a` for `b`, with the ends of the rows above, and what binds them."""
+    rows: list[dict[str, str | int]] = []
+    for number, row in enumerate(vectors()[:3]):
+        ends = [
+            tuple(bytes.fromhex(row[f"{part}_{end}"]) for part in ("fingerprint", "nonce")) for end in "ab"
+        ]
+        one = keyframe(85 * number, image_bytes=300)
+        tag = binding((ends[0][0], ends[0][1]), (ends[1][0], ends[1][1]), one)
+        rows.append(
+            {
+                "keyframe_id": one.keyframe_id,
+                "blob": pack_keyframe(one).hex(),
+                "ends": number,
+                "tag": tag.hex(),
+            }
+        )
+    return rows
+
+
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(json.dumps(vectors(), indent=1) + "\n")
+    for file, rows in ((FILE, vectors()), (BINDING_FILE, bindings())):
+        file.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from shared.control import (
     ControlMessage,
     Disclosure,
     Hello,
+    KeyframeBound,
     MediaConfig,
     Pin,
     pack_control,
@@ -103,6 +104,7 @@ CONTROL: dict[str, ControlMessage] = {
     "control_pin": Pin(Rung.VOICE),
     "control_unpin": Pin(None),
     "control_auth_commit": AuthCommit("0123456789abcdef" * 4),
+    "control_keyframe_bound": KeyframeBound(200, "0123456789abcdef" * 2),
     "control_auth_reveal": AuthReveal("fedcba9876543210" * 4),
     "control_bye": Bye("hung up"),
 }

@@ -15,6 +15,7 @@ from shared.control import (
     ControlMessage,
     Disclosure,
     Hello,
+    KeyframeBound,
     MediaConfig,
     Pin,
     pack_control,
@@ -37,6 +38,7 @@ messages = (
     )
     | st.builds(Pin, st.none() | st.sampled_from(Rung))
     | st.builds(AuthCommit, st.binary(min_size=32, max_size=32).map(bytes.hex))
+    | st.builds(KeyframeBound, st.integers(0, 255), st.binary(min_size=16, max_size=16).map(bytes.hex))
     | st.builds(AuthReveal, st.binary(min_size=32, max_size=32).map(bytes.hex))
     | st.builds(Bye, short)
 )
@@ -61,6 +63,9 @@ def test_unknown_kinds_and_keys_are_ignored() -> None:
         {"reason": "x"},
         {"kind": "auth_commit", "commitment": "0" * 63},
         {"kind": "auth_commit", "commitment": "0" * 65},
+        {"kind": "keyframe_bound", "keyframe_id": 256, "tag": "a" * 32},
+        {"kind": "keyframe_bound", "keyframe_id": 0, "tag": "a" * 31},
+        {"kind": "keyframe_bound", "keyframe_id": 0, "tag": "a" * 33},
         {"kind": "auth_reveal", "nonce": "A" * 64},
         {"kind": "auth_reveal", "nonce": b"0" * 64},
         {"kind": "pin", "rung": 4},

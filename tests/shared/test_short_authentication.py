@@ -111,3 +111,4 @@ def test_a_nonce_of_another_length_is_our_own_mistake(nonce: bytes) -> None:
 def test_the_golden_vectors_hold() -> None:
     """They are the specification for the page: a change is a new version of the string."""
     assert json.loads(golden_authentication.FILE.read_text()) == golden_authentication.vectors()
+    assert json.loads(golden_authentication.BINDING_FILE.read_text()) == golden_authentication.bindings()

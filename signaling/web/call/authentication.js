@@ -24,6 +24,8 @@ const COMMIT = new TextEncoder().encode("facewire authentication 1: commitment")
 const DIGITS = new TextEncoder().encode("facewire authentication 1: digits");
 const COUNT = 8;
 
+/** Fingerprint and nonce of one end. @typedef {readonly [Uint8Array, Uint8Array]} End */
+
 /** The peer's nonce is not the one it committed itself to, or came out of order: the connection must end. */
 export class AuthenticationFailed extends RemoteError {}
 
@@ -56,6 +58,8 @@ export class ShortAuthentication {
   /** @type {string | null} */
   #theirs = null;
   #finished = false;
+  /** @type {readonly [End, End] | null} This end and the peer, null until the exchange is complete. */
+  ends = null;
   /** @type {AuthCommit} The first message of this end. */
   commit;
 
@@ -107,18 +111,19 @@ export class ShortAuthentication {
     if (hexOf(await commitment(remote, nonce)) !== this.#theirs) {
       throw new AuthenticationFailed("the peer's nonce is not the one it committed itself to");
     }
-    return digits([local, this.#nonce], [remote, nonce]);
+    this.ends = [[local, this.#nonce], [remote, nonce]];
+    return digits(...this.ends);
   }
 }
 
 /** @param {...Uint8Array} parts */
-async function sha256(...parts) {
+export async function sha256(...parts) {
   const whole = await new Blob(/** @type {BlobPart[]} */ (parts)).arrayBuffer();
   return new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
 }
 
 /** @param {Uint8Array} bytes */
-function hexOf(bytes) {
+export function hexOf(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -45,6 +45,9 @@ export const COORDINATE_MAX = 1.5;
 /** Keyframes both ends keep; each motion frame names one of them. */
 export const GALLERY_SIZE = 4;
 
+/** How long a keyframe may wait for the tag that binds it to the connection: a blackout of several seconds is no fraud. */
+export const KEYFRAME_BOUND_MAX_MS = 10000;
+
 /** Reassembly cap of one keyframe; the sender keeps to 4 KiB, the rest is room for larger pictures. */
 export const KEYFRAME_MAX_BYTES = 16384;
 

@@ -16,7 +16,9 @@ import { Decoder } from "../codec/decoder.js";
 import { Rung, VideoKind } from "../codec/frames.js";
 import { Playout } from "../codec/playout.js";
 import { PROTOCOL_VERSION } from "../codec/wire.js";
+import { FEATURE_BOUND } from "../codec/control.js";
 import { AuthenticationFailed } from "./authentication.js";
+import { KeyframeBinding } from "./keyframeBinding.js";
 import { Encoder } from "./encoder.js";
 import { wireKbps } from "./ladder.js";
 import {
@@ -82,6 +84,7 @@ export class CallSession {
   #follower;
   #playout;
   #authentication;
+  #binding;
   /** @type {VoiceDue[]} */
   #spoken = [];
   #lagUs = 0;
@@ -108,7 +111,10 @@ export class CallSession {
    * @param {readonly string[]} features Of this end, for its hello.
    */
   constructor(coding, model, hooks, nowUs, authentication, features = []) {
-    this.#hello = { kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features };
+    const bound = authentication === null ? [] : [FEATURE_BOUND];
+    this.#hello = {
+      kind: "hello", protocol: PROTOCOL_VERSION, model, tables: coding.identity, features: [...features, ...bound],
+    };
     const send = (/** @type {Outgoing} */ outgoing) => {
       this.#sentBytes += outgoing.data.length + PACKET_WIRE_BYTES;
       hooks.send(outgoing);
@@ -120,6 +126,7 @@ export class CallSession {
     this.#playout = new Playout(coding.tables);
     this.#heardUs = this.#openUs = this.#nowUs = nowUs;
     this.#authentication = authentication;
+    this.#binding = new KeyframeBinding(coding.tables, (message) => this.#encoder.pushControl(message));
     this.#encoder.pushControl(this.#hello);
     this.#encoder.pushControl({ kind: "disclosure", text: DISCLOSURE_TEXT, reconstructed: true });
     this.#encoder.pushControl(this.#follower.mediaConfig);
@@ -136,6 +143,7 @@ export class CallSession {
     this.#heardUs = nowUs;
     try {
       for (const event of this.#decoder.receive(data, nowUs)) this.#take(event, nowUs);
+      if (this.#binding.overdue(nowUs)) this.#distrust();
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
       if (error instanceof UnsupportedVersion) this.#refuse("unsupported version");
@@ -185,6 +193,7 @@ export class CallSession {
   /** @param {Keyframe} keyframe */
   pushKeyframe(keyframe) {
     this.#encoder.pushKeyframe(keyframe);
+    void this.#binding.sent(keyframe);
   }
 
   /** @param {number | null} rung */
@@ -277,6 +286,7 @@ export class CallSession {
         // Each is decoded and goes through a network: a peer that sends more of them than a call needs is refused.
         if (this.#keyframeRate.take(nowUs)) {
           this.#playout.pushStill(event.keyframe.mediaMs, nowUs);
+          void this.#binding.came(event.keyframe, nowUs);
           this.#hooks.keyframe(event.keyframe);
         } else this.#decoder.refuseKeyframe(event.keyframe.keyframeId);
         break;
@@ -301,21 +311,31 @@ export class CallSession {
       this.#end(EndReason.OTHER_MODEL);
     } else if (message.kind === "bye") this.#end(EndReason.PEER_LEFT);
     else if (message.kind === "pin") this.#follower.pin(message.rung);
+    else if (message.kind === "keyframe_bound") void this.#binding.take(message);
     else if (message.kind === "auth_commit" || message.kind === "auth_reveal") this.#authenticate(message);
     else {
+      if (message.kind === "hello") this.#binding.expected = this.#bindsToo(message);
       if (message.kind === "media_config") this.#playout.expectMotion(message.rung !== Rung.VOICE);
       this.#hooks.control(message);
     }
   }
 
+  /** @param {Hello} hello */
+  #bindsToo(hello) {
+    return this.#authentication !== null && hello.features.includes(FEATURE_BOUND);
+  }
+
   /** @param {AuthCommit | AuthReveal} message */
   #authenticate(message) {
-    if (this.#authentication === null) return;
-    if (message.kind === "auth_commit") this.#encoder.pushControl(this.#authentication.takeCommitment(message));
+    const authentication = this.#authentication;
+    if (authentication === null) return;
+    if (message.kind === "auth_commit") this.#encoder.pushControl(authentication.takeCommitment(message));
     else {
-      this.#authentication.takeNonce(message).then(
+      authentication.takeNonce(message).then(
         (digits) => {
-          if (!this.#ended) this.#hooks.digits(digits);
+          if (this.#ended) return;
+          this.#hooks.digits(digits);
+          if (authentication.ends !== null) void this.#binding.known(...authentication.ends);
         },
         () => this.#distrust(),
       );

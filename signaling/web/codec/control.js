@@ -13,6 +13,8 @@ import { BUNDLE_MAX_MS, BUNDLE_MIN_MS, MESSAGE_MAX_BYTES } from "./limits.js";
 import { pack, packMapHead, unpack } from "./msgpack.js";
 
 const KIND_KEY = "kind";
+/** Stands in the hello of an end that binds its keyframes to the connection. */
+export const FEATURE_BOUND = "bound";
 /** One byte of the message is version and type. */
 const PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES - 1;
 
@@ -44,10 +46,14 @@ const PAYLOAD_MAX_BYTES = MESSAGE_MAX_BYTES - 1;
  * @typedef {Readonly<{kind: "auth_reveal", nonce: string}>} AuthReveal
  */
 /**
+ * A keyframe belongs to this connection (shared/keyframe_binding.py). tag: 32 hex digits.
+ * @typedef {Readonly<{kind: "keyframe_bound", keyframeId: number, tag: string}>} KeyframeBound
+ */
+/**
  * The call ends. reason: for people, at most 256 bytes.
  * @typedef {Readonly<{kind: "bye", reason: string}>} Bye
  */
-/** @typedef {Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | Bye} ControlMessage */
+/** @typedef {Hello | Disclosure | MediaConfig | Pin | AuthCommit | AuthReveal | KeyframeBound | Bye} ControlMessage */
 
 /**
  * How one field travels: its name in the message, its name here, and what checks it.
@@ -76,8 +82,9 @@ const KINDS = new Map([
     ],
   ],
   ["pin", [["rung", "rung", optionalRung]]],
-  ["auth_commit", [["commitment", "commitment", hex32Bytes]]],
-  ["auth_reveal", [["nonce", "nonce", hex32Bytes]]],
+  ["auth_commit", [["commitment", "commitment", hex(32)]]],
+  ["auth_reveal", [["nonce", "nonce", hex(32)]]],
+  ["keyframe_bound", [["keyframe_id", "keyframeId", integer(0, 255)], ["tag", "tag", hex(16)]]],
   ["bye", [["reason", "reason", text]]],
 ]);
 
@@ -136,11 +143,13 @@ function text(name, value) {
   throw new MalformedMessage(`${name} must be a string`);
 }
 
-/** @param {string} name @param {unknown} value */
-function hex32Bytes(name, value) {
-  const digits = text(name, value);
-  if (/^[0-9a-f]{64}$/.test(digits)) return digits;
-  throw new MalformedMessage(`${name} must be 64 lower-case hexadecimal digits`);
+/** @param {number} bytes */
+function hex(bytes) {
+  return (/** @type {string} */ name, /** @type {unknown} */ value) => {
+    const digits = text(name, value);
+    if (digits.length === 2 * bytes && /^[0-9a-f]*$/.test(digits)) return digits;
+    throw new MalformedMessage(`${name} must be ${2 * bytes} lower-case hexadecimal digits`);
+  };
 }
 
 /** @param {string} name @param {unknown} value */
