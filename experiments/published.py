@@ -31,7 +31,7 @@ from shared.errors import UserError
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = (
     "README.md", "docs/MODELS.md", "docs/MODEL_CARD.md", "docs/NETWORK.md", "docs/SCALING.md", "docs/EXPERIMENTS.md",
-    "docs/CONTAINERS.md",
+    "docs/CONTAINERS.md", "docs/BROWSER.md",
 )  # fmt: skip
 CALLS: Final = "experiments/results/calls.json"
 SAMPLE_CALL: Final = "experiments/results/sample_call.json"
