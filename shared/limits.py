@@ -434,5 +434,9 @@ POOL_LEASE_MS: Final = 5_000
 """A receiver that was silent for five heartbeats is out of its pool; it comes back by registering again."""
 POOL_JOIN_MS: Final = 3_000
 """How long the receiver that was given a room may take to come into it; then another one is given the room."""
+POOL_LINE_WAITING: Final = 1_000
+"""Words for other signaling processes that wait while Redis is away: heartbeats say the same again."""
+POOL_SHOWN_MS: Final = 5_000
+"""How long viewers are told where a room is shown after the last time that its process said so, once a second."""
 POOL_TRIES_PER_MINUTE: Final = 6
 """Receivers that one room is given in a minute; after that it waits for the minute to end: a room may kill what takes it."""

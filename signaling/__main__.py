@@ -204,12 +204,12 @@ def _service(config: ServeConfig, options: argparse.Namespace) -> "SignalingServ
         return SignalingService(config, secret, turn_secret)
     from signaling.lobby import Clocks
     from signaling.redis_lobby import RedisLobby  # its library is an extra
+    from signaling.redis_pool import RedisLine
 
     file, clocks = options.redis_password_file, Clocks()
     password = keys.secret_from_file(file) if file else None
-    return SignalingService(
-        config, secret, turn_secret, clocks, RedisLobby(config.redis_url, secret, clocks, password)
-    )
+    lobby = RedisLobby(config.redis_url, secret, clocks, password)
+    return SignalingService(config, secret, turn_secret, clocks, lobby, RedisLine(config.redis_url, password))
 
 
 def _require(wanted: bool, flag: str, module: str) -> None:

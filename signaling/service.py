@@ -34,6 +34,7 @@ from signaling.lobby import Clocks, Lobby, MemoryLobby
 from signaling.logs import LOGGER_NAME
 from signaling.outbox import Outbox
 from signaling.pool_desk import PoolDesk
+from signaling.pool_line import Line
 from signaling.pool_tokens import check_watch_token
 from signaling.refusal import Refused
 from signaling.rooms import Deliver, Effect
@@ -62,8 +63,9 @@ class SignalingService:
         turn_secret: str | None = None,
         clocks: Clocks | None = None,
         lobby: Lobby | None = None,
+        line: Line | None = None,
     ) -> None:
-        """lobby: where rooms are kept; default: in this process's memory."""
+        """lobby: where rooms are kept; default: in this process's memory. line: to other processes' pools."""
         self.config = config
         self.stopping = False
         self.draining = False
@@ -72,7 +74,7 @@ class SignalingService:
         self._turn_secret = turn_secret
         self._clocks = clocks or Clocks()
         self.lobby: Lobby = lobby or MemoryLobby(secret, self._clocks)
-        self.pool = PoolDesk(secret, self._clocks)
+        self.pool = PoolDesk(secret, self._clocks, line)
         self._outboxes: dict[int, Outbox[Message]] = {}
 
     @property
@@ -84,9 +86,11 @@ class SignalingService:
     async def start(self) -> None:
         """Opens the lobby; call first. Raises UserError."""
         await self.lobby.start(self._carry_out)
+        await self.pool.start()
 
     async def close(self) -> None:
         """Closes the lobby; call last."""
+        await self.pool.close()
         await self.lobby.close()
 
     async def admit(self, address: str) -> int:
@@ -149,10 +153,10 @@ class SignalingService:
             outbox.close(WSCloseCode.OK)
             await _finish(writer)
 
-    def watch(self, room: str, token: str) -> tuple[str, str] | None:
+    async def watch(self, room: str, token: str) -> tuple[str, str] | None:
         """Base address and bearer key for a viewer of the room, None: nobody shows it now. Raises `Refused`."""
         check_watch_token(self._secret, token, room, self._clocks.unix_s())
-        return self.pool.watch(room)
+        return await self.pool.watch(room)
 
     async def drop(self, number: int, reason: str) -> None:
         """Takes a connection out of its room, if it is still in one, and tells the other one."""

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from shared import limits
 from shared.errors import RemoteError
-from shared.signaling_messages import ROOM_PATTERN, load_object, matching, read_fields, text_within
+from shared.signaling_messages import ROOM_PATTERN, ErrorCode, load_object, matching, read_fields, text_within
 from signaling.invitations import refusal_of
+from signaling.refusal import Refused
 from signaling.service import SignalingService
 
 _FIELDS: Final = {
@@ -28,9 +29,10 @@ def add_watching(app: web.Application, service: SignalingService) -> None:
             return refusal
         try:
             fields = read_fields(load_object(await request.text()), _FIELDS)
-            found = service.watch(fields["room"], fields["token"])
+            found = await service.watch(fields["room"], fields["token"])
         except RemoteError as error:
-            return web.Response(text=f"{error}\n", status=403)
+            busy = isinstance(error, Refused) and error.code is ErrorCode.BUSY
+            return web.Response(text=f"{error}\n", status=503 if busy else 403)
         if found is None:
             return web.Response(text="Nobody shows this room now. Ask again in a second.\n", status=404)
         base, key = found
