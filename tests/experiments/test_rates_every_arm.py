@@ -30,4 +30,6 @@ def test_an_arm_takes_the_rate_that_was_asked_or_says_that_it_did_not(
         assert met.reached == (abs(met.kbps / rate - 1) <= RATE_TOLERANCE)
         assert met.kbps == rival.wire(met.stream).kbps
     assert not found[6.0].reached, "headers and voice alone take more"
-    assert found[6.0].kbps <= found[40.0].kbps < found[80.0].kbps, "the least that an arm takes may be more than 40"
+    assert found[6.0].kbps <= found[40.0].kbps < found[80.0].kbps, (
+        "the least that an arm takes may be more than 40"
+    )
