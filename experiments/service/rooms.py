@@ -139,7 +139,7 @@ async def _idle_share(process: psutil.Process, seconds: float) -> float:
     before = process.cpu_times()
     await asyncio.sleep(seconds)
     after = process.cpu_times()
-    return (after.user + after.system - before.user - before.system) / seconds
+    return float(after.user + after.system - before.user - before.system) / seconds
 
 
 if __name__ == "__main__":
