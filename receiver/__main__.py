@@ -35,6 +35,7 @@ from receiver.operations import call_metrics, health_port
 from receiver.provenance_command import make_key, verify
 from receiver.provenance_setup import signer_of
 from receiver.render_worker import RenderWorker
+from receiver.service.command import fleet
 from receiver.service.command import main as serve
 from receiver.session import CallEnd, EndReason, LiveReport
 from receiver.session_maker import SessionMaker
@@ -47,6 +48,7 @@ from shared.transport.seat import Seat
 
 TOOLS: Final = {
     "serve": serve,
+    "fleet": fleet,
     "watermark-detect": watermark_detect,
     "provenance-verify": verify,
     "provenance-key": make_key,
@@ -57,6 +59,7 @@ examples:
   python -m receiver --signaling ws://127.0.0.1:8080/ws --token-file receiver.token --sink mp4:call.mp4
   python -m receiver --signaling wss://calls.example.org/ws --token-env FACEWIRE_TOKEN --sink window
   python -m receiver serve --help     (many calls with one network, for a signaling service that shares them out)
+  python -m receiver fleet --help     (such receivers on many machines, placed by Ray)
   python -m receiver doctor           (what is there, what would be used, how fast, and how to mend the rest)
   python -m receiver watermark-detect call.mp4        (does a film carry facewire's invisible mark?)
   python -m receiver provenance-verify call.mp4       (is its signature right, and what does it say?)

@@ -2,11 +2,10 @@
 
     tasks --ProcessPoolExecutor (spawn, one thread each) | ray.remote--> (task, result), as they are done
 
-Must import the standard library and `shared.errors` only (Ray when it is asked for). Invariant: a process that dies costs no run:
+Must import the standard library and `shared.ray_cluster` only. Invariant: a process that dies costs no run:
 tasks at work when one died are tried again alone, and one that dies alone is given up with a reason; none outlives this process.
 """
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -16,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from shared.errors import UserError
+from shared.ray_cluster import connect_ray
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -130,7 +129,7 @@ def _by_ray(
     workers: int | None,
     tick: Callable[[], None],
 ) -> Iterator[tuple[T, R | str]]:
-    ray = _connected(address, workers)
+    ray = connect_ray(address, workers or cores(), ONE_THREAD)
     try:
         remote = ray.remote(num_cpus=1, max_retries=1)(function)
         waiting = {remote.remote(task): task for task in tasks}
@@ -147,23 +146,3 @@ def _by_ray(
                     yield task, f"{DIED} ({type(error).__name__})"
     finally:
         ray.shutdown()
-
-
-def _connected(address: str, workers: int | None) -> Any:
-    try:
-        ray = importlib.import_module("ray")
-    except ImportError as error:
-        raise UserError(
-            "--ray needs the package ray: pip install 'facewire[ray]', or leave --ray out."
-        ) from error
-    where = {"num_cpus": workers or cores()} if address == "local" else {"address": address}
-    try:
-        ray.init(
-            **where, runtime_env={"env_vars": ONE_THREAD}, include_dashboard=None if "address" in where else False,
-            log_to_driver=False, configure_logging=False,
-        )  # fmt: skip
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        raise UserError(
-            f"There is no Ray cluster at {address!r} ({error}). Start one with `ray start --head`, or give --ray local."
-        ) from error
-    return ray

@@ -1,24 +1,18 @@
-"""Command line of the service: `python -m receiver serve --pool ws://host/pool --pool-token-file token --watch HOST:PORT`.
+"""Command lines of the service: `python -m receiver serve --pool ws://host/pool --pool-token-file token --watch HOST:PORT`, and
+`python -m receiver fleet --ray ADDRESS --workers N`, which takes the same settings for many of them.
 
-Invariant: everything that can be refused is refused before the pool is told of this receiver; a `UserError` is one line and
-exit status 2.
+Invariant: a `UserError` is one line and exit status 2.
 """
 
 import argparse
 import asyncio
 import json
 import logging
-import os
-import secrets
-import sys
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from models.runtime.base import Backend
-from models.weights import use_weights
 from receiver.command_line import (
     EXIT_OK,
     add_call_flags,
@@ -27,18 +21,17 @@ from receiver.command_line import (
     on_signals,
     told,
 )
-from receiver.fitting import open_fitting
-from receiver.provenance_setup import signer_of
-from receiver.render_worker import RenderWorker
 from receiver.service.config import ServiceConfig, load_config
-from receiver.service.service import ReceiverService, ServiceReport
+from receiver.service.fleet import Fleet, FleetReport, FleetShape
+from receiver.service.run import run_service
+from receiver.service.service import ServiceReport
 from shared.config_file import print_settings
-from shared.errors import UserError
-from shared.limits import RENDER_CALLS_MAX, SIGNALING_TOKEN_MAX_BYTES
+from shared.limits import RENDER_CALLS_MAX
+from shared.ray_cluster import connect_ray
 
 _EXAMPLES = """\
 examples:
-  python -m signaling token --pool --secret-file join.secret > pool.token
+  python -m signaling pool-token --secret-file join.secret > pool.token
   python -m receiver serve --pool ws://127.0.0.1:8080/pool --pool-token-file pool.token --watch 127.0.0.1:8890
   python -m receiver serve --pool wss://calls.example.org/pool --pool-token-env FACEWIRE_POOL --backend cuda \\
       --watch "0.0.0.0:8890?cert=C.pem&key=K.pem&origin=https://page.example" --watch-url https://watch.example.org:8890
@@ -51,31 +44,78 @@ of JSON goes to stdout: calls, free, load, fps (of all calls), viewers, register
 """
 
 
+_FLEET_EXAMPLES = """\
+examples:
+  ray start --head                                  on one machine, and `ray start --address HOST:6379` on each other one
+  python -m receiver fleet --ray auto --workers 16 --gpus-each 1 --backend cuda --watch "{host}:8890?cert=C.pem&key=K.pem" \\
+      --pool wss://calls.example.org/pool --pool-token-env FACEWIRE_POOL
+  python -m receiver fleet --ray local --workers 2 --watch {host}:0 --pool ws://127.0.0.1:8080/pool --pool-token-file pool.token
+
+Ray places the receivers, each the same as `python -m receiver serve`, where there is room for them, and starts one anew when its
+process or its machine dies; those that find no room wait for a machine that joins. Calls come through the pool and never through
+Ray. Every machine needs facewire, the files that are named here, and the token. {host} stands for the machine's address, port 0
+for any free one. SIGTERM or Ctrl-C here ends all of them as it ends one. Each second a line of JSON: workers, registered, calls,
+free, fps, viewers, draining.
+"""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Serves until told to end; returns the process's exit status: 0, or 2 for what one can mend."""
-    options = vars(_parser().parse_args(arguments))
+    parser = _parser(
+        "serve",
+        "Receives many calls with one network: takes rooms from a pool, shows each rebuilt call to its viewers.",
+        _EXAMPLES,
+    )
+    return _told(vars(parser.parse_args(arguments)), _serve)
+
+
+def fleet(arguments: Sequence[str]) -> int:
+    """Keeps many receivers running until told to end; returns as `main`."""
+    parser = _parser(
+        "fleet", "Runs many receivers of many calls on the machines of a Ray cluster.", _FLEET_EXAMPLES
+    )
+    add = parser.add_argument
+    add(
+        "--ray",
+        metavar="ADDRESS",
+        required=True,
+        help="HOST:PORT of a cluster, auto: the one here, local: this machine alone",
+    )
+    add("--workers", type=int, metavar="N", required=True, help="receivers that there shall be")
+    add("--cpus-each", type=float, metavar="N", default=1.0, help="cores that each asks for (default: 1)")
+    add(
+        "--gpus-each",
+        type=float,
+        metavar="N",
+        default=0.0,
+        help="GPUs that each asks for, 0.5: two share one (default: 0)",
+    )
+    options = vars(parser.parse_args(arguments))
+    ray, workers, cpus, gpus = (options.pop(name) for name in ("ray", "workers", "cpus_each", "gpus_each"))
+    return _told(options, lambda config: _fleet(config, ray, FleetShape(workers, cpus, gpus)))
+
+
+def _told(options: dict[str, Any], run: Callable[[ServiceConfig], Coroutine[Any, Any, None]]) -> int:
     logging.basicConfig(level=logging.WARNING, format="receiver: %(message)s")
-    return told(lambda: _command(options))
+    return told(lambda: _command(options, run))
 
 
-def _command(options: dict[str, Any]) -> int:
+def _command(options: dict[str, Any], run: Callable[[ServiceConfig], Coroutine[Any, Any, None]]) -> int:
     file, only_print = options.pop("config", None), options.pop("print_config", False)
     config = load_config(options, file)
     if only_print:
         print(print_settings(config), end="")
         return EXIT_OK
     config.check_complete()
-    if config.weights:
-        use_weights(Path(config.weights))
-    asyncio.run(_serve(config))
+    asyncio.run(run(config))
     return EXIT_OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m receiver serve",
-        description="Receives many calls with one network: takes rooms from a pool, shows each rebuilt call to its viewers.",
-        epilog=_EXAMPLES,
+        prog=f"python -m receiver {command}",
+        description=description,
+        epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
@@ -112,65 +152,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(config: ServiceConfig) -> None:
-    """Everything that can be refused is opened before the pool is told."""
-    token = partial(pool_token, config)
-    token()
-    config.watch_access()
-    backend = await asyncio.to_thread(open_fitting, config.backend, config.size, config.threads)
-    places = config.calls or default_calls(backend)
-    print(
-        f"receiver: {backend.model.name} on {backend.device} ({backend.name}), at most {places} calls",
-        file=sys.stderr,
-    )
-    sign = signer_of(bool(config.record), config.provenance_key, backend.model)
-    worker = RenderWorker(backend)
+    await run_service(config, lambda service: on_signals(service.drain), _print_report)
+
+
+async def _fleet(config: ServiceConfig, address: str, shape: FleetShape) -> None:
+    ray = connect_ray(address, math.ceil(shape.workers * max(shape.cpus, 1)), {})
     try:
-        await serve_calls(config, worker, places, token, sign)
+        running = Fleet(ray, config, shape, _print_report)
+        on_signals(running.drain)
+        await running.run()
     finally:
-        await asyncio.to_thread(worker.close)
+        ray.shutdown()
 
 
-async def serve_calls(
-    config: ServiceConfig,
-    worker: RenderWorker,
-    places: int,
-    token: Callable[[], str],
-    sign: Callable[[Path], None] | None,
-) -> None:
-    """Until a signal drains it. Raises UserError."""
-    name = config.name or secrets.token_urlsafe(12)
-    service = ReceiverService(config, worker, places, name, token, sign, _print_report)
-    on_signals(service.drain)
-    await service.run()
-
-
-def default_calls(backend: Backend) -> int:
-    """How many calls an engine is fit for when nobody says: a card's limit shows in its load, a CPU's too late."""
-    return RENDER_CALLS_MAX if backend.name == "cuda" else 1
-
-
-def pool_token(config: ServiceConfig) -> str:
-    """The token of the pool, read where the settings say. Raises UserError."""
-    advice = "Make one with: python -m signaling token --pool --secret-file FILE"
-    if config.pool_token_file:
-        text = _read(Path(config.pool_token_file), advice)
-    else:
-        text = os.environ.get(config.pool_token_env, "")
-        if not text:
-            raise UserError(f"The environment variable {config.pool_token_env} holds no token. {advice}")
-    token = text.strip()
-    if not token.isascii() or not 0 < len(token) <= SIGNALING_TOKEN_MAX_BYTES:
-        raise UserError(f"The token of the pool is damaged. {advice}")
-    return token
-
-
-def _read(path: Path, advice: str) -> str:
-    try:
-        with path.open(encoding="ascii") as file:
-            return file.read(SIGNALING_TOKEN_MAX_BYTES + 2)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The token file {path} cannot be read ({type(error).__name__}). {advice}") from error
-
-
-def _print_report(report: ServiceReport) -> None:
+def _print_report(report: ServiceReport | FleetReport) -> None:
     print(json.dumps(asdict(report)), flush=True)

@@ -37,7 +37,7 @@ async def signaling(tmp_path: Path) -> AsyncIterator[SignalingWithPool]:
         yield made
 
 
-def _likeness(picture: Picture, seed: int) -> float:
+def likeness(picture: Picture, seed: int) -> float:
     pair = picture.astype(float).ravel(), reference(seed).picture.astype(float).ravel()
     return float(np.corrcoef(*pair)[0, 1])
 
@@ -55,7 +55,7 @@ class Sender:
         await asyncio.wait({self.talking})
 
 
-async def _talk(signaling: SignalingWithPool, room: str, seed: int) -> Sender:
+async def talk(signaling: SignalingWithPool, room: str, seed: int) -> Sender:
     transport = await connect_call(signaling.rooms_url, join_from_token(signaling.sender_token(room)))
     remote = Remote(transport, model=motion_model(), face=seed)
     return Sender(remote, asyncio.ensure_future(remote.talk(60_000)))
@@ -77,13 +77,13 @@ async def test_one_process_shows_each_viewer_the_call_of_its_room_and_hangs_up_i
         more = ("--calls", "3", "--drain-seconds", "0")
         worker = start_worker(children, signaling.base, tmp_path / "pool.token", *more)
         await ready(worker)
-        coming = [asyncio.ensure_future(_talk(signaling, room, seed)) for room, seed in ROOMS.items()]
+        coming = [asyncio.ensure_future(talk(signaling, room, seed)) for room, seed in ROOMS.items()]
         async with asyncio.timeout(START_S):
             senders = await asyncio.gather(*coming)
         seen = await asyncio.gather(*(_seen(signaling, room) for room in ROOMS))
         for room, pictures in zip(ROOMS, seen, strict=True):
             for picture in pictures:
-                own, other = (_likeness(picture, ROOMS[name]) for name in (room, *(ROOMS.keys() - {room})))
+                own, other = (likeness(picture, ROOMS[name]) for name in (room, *(ROOMS.keys() - {room})))
                 assert own > 0.4 and other < 0.25, "a picture of its own room only"
         await until(lambda: worker.last.get("calls") == 2 and signaling.service.pool.numbers.free == 1)
         worker.child._process.send_signal(signal.SIGTERM)
