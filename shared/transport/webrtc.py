@@ -41,6 +41,7 @@ from shared.transport.base import TransportClosed, TransportState, TransportStat
 from shared.transport.forward_tsn import PacedForwardTsn
 from shared.transport.loopback import use_loopback_when_alone
 from shared.transport.queues import ReceiveQueue, RtOutbox
+from shared.transport.quiet_end import QuietEnd
 from shared.transport.sack import DelayedSack
 from shared.transport.sctp_guard import SctpGuard
 from shared.transport.sdp import check_remote_sdp
@@ -99,6 +100,7 @@ class WebRtcTransport:
         # RTO.Initial of RFC 9260 section 16; aiortc still has the 3 s of RFC 4960, which is what one lost INIT or early
         # message then costs. Remove when aiortc follows.
         self._sctp._rto = _RTO_INITIAL_S
+        QuietEnd(self._sctp)
         PacedForwardTsn(self._sctp)
         self._sack = DelayedSack(self._sctp) if self._config.delayed_sack else None
         use_loopback_when_alone(self._sctp.transport.transport._connection)

@@ -16,7 +16,7 @@ from experiments.network.links import Link
 from shared.signaling_messages import Role
 from shared.transport.impairments import Impairment, RandomLoss
 from tests.browser.conftest import Open
-from tests.browser.turn import COTURN_MISSING, Turn, coturn, has_coturn
+from tests.turn import COTURN_MISSING, Turn, coturn, has_coturn
 
 TENTH_LOST = Impairment(delay_ms=20, loss=RandomLoss(0.10))
 LOSSY = Link("lossy pages", "10 % both ways", 6, TENTH_LOST, TENTH_LOST)

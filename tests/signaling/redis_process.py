@@ -66,3 +66,11 @@ class RedisProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def lives_s(self) -> dict[str, float | None]:
+        """Names of all that it holds, and how long each is still kept; None: for ever."""
+        from redis import Redis
+
+        with Redis(port=self.port) as client:
+            lives = {name.decode(): client.ttl(name) for name in client.scan_iter()}
+        return {name: None if life_s == -1 else life_s for name, life_s in lives.items()}
