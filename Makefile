@@ -55,11 +55,14 @@ test-web: $(VENV)/.test web ## check the types of the page's modules and run the
 	@cd signaling/web && npm run check
 	@$(IN_VENV) -m pytest -q tests/web $(PYTEST_ARGS)
 
-# The page's one dependency at run time is served from here, so that it asks nobody else: see signaling/page.py.
-ENGINE := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
-web: signaling/web/ort/ort-wasm-simd-threaded.wasm ## fetch the page's engine (onnxruntime-web): needs node 20 and npm
+# The page's one dependency at run time is served from here, so that it asks nobody else: see signaling/page.py. The second half is for
+# browsers with a graphics card.
+ENGINE := ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm \
+	ort.webgpu.min.mjs ort-wasm-simd-threaded.asyncify.mjs ort-wasm-simd-threaded.asyncify.wasm
+LAST_OF_ENGINE := signaling/web/ort/ort-wasm-simd-threaded.asyncify.wasm
+web: $(LAST_OF_ENGINE) ## fetch the page's engine (onnxruntime-web): needs node 20 and npm
 
-signaling/web/ort/ort-wasm-simd-threaded.wasm: signaling/web/package-lock.json
+$(LAST_OF_ENGINE): signaling/web/package-lock.json
 	@cd signaling/web && npm ci --no-audit --no-fund && mkdir -p ort \
 		&& cp $(addprefix node_modules/onnxruntime-web/dist/,$(ENGINE)) ort/ && touch ort/*
 

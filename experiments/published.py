@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from experiments import (
     published_browser,
+    published_endurance,
     published_images,
     published_network,
     published_rates,
@@ -37,6 +38,8 @@ CALLS: Final = "experiments/results/calls.json"
 SAMPLE_CALL: Final = "experiments/results/sample_call.json"
 RECEIVER_BENCH: Final = "experiments/results/receiver_bench.json"
 ROOMS: Final = "experiments/results/rooms.json"
+SOAK: Final = "experiments/results/soak.json"
+CHAOS: Final = "experiments/results/chaos.json"
 IMAGES: Final = "experiments/results/images.json"
 BROWSER: Final = "experiments/results/browser.json"
 NETWORK: Final = "experiments/results/network.json"
@@ -277,6 +280,18 @@ def three_sizes() -> str:
     return published_scaling.three_sizes(_read(CALLS), _read(RECEIVER_BENCH))
 
 
+def soak() -> str:
+    """What one call that goes on for long has to reach, and whether it does."""
+    result = _read(SOAK)
+    return f"{published_endurance.soak_table(result)}\n\n{_source(SOAK, result)}"
+
+
+def chaos() -> str:
+    """What became of many calls while everything was killed by turns."""
+    result = _read(CHAOS)
+    return f"{published_endurance.chaos_table(result)}\n\n{_source(CHAOS, result)}"
+
+
 def images() -> str:
     """The container images that were built and run."""
     result = _read(IMAGES)
@@ -312,7 +327,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     for made_by in (
         calls, sample_call, pictures, sizes, rungs, int8, bench, ablation, training_speed, network_marks, network_links, motion,
         rates, equality,
-        unit_costs, three_sizes, images, browser,
+        unit_costs, three_sizes, soak, chaos, images, browser,
     )
 }  # fmt: skip
 

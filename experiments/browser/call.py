@@ -10,7 +10,6 @@ page's word stands beside them.
 
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from experiments.browser.likeness import follows
 from experiments.browser.link import PageLink, between_pages
 from experiments.browser.pages import LISTENING, Guest, PageFailed
 from experiments.browser.service import Service
+from experiments.measures.growth import growth
 from experiments.network.links import Link
 from shared.signaling_messages import Role
 from shared.transport.impairments import Impairment
@@ -159,12 +159,6 @@ def _memory(pair: Pair, minutes: float) -> dict[str, Any]:
         "mb": [round(mb) for _, mb in samples],
         "growth_percent": None if len(settled) < 3 else round(100 * growth(settled), 2),
     }
-
-
-def growth(samples: Sequence[tuple[float, float]]) -> float:
-    """How much of its mean a straight line through (time, size) gains from the first sample to the last."""
-    slope, _ = statistics.linear_regression([at for at, _ in samples], [size for _, size in samples])
-    return slope * (samples[-1][0] - samples[0][0]) / statistics.mean(size for _, size in samples)
 
 
 def _renderers_mb() -> float:

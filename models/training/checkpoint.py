@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from models.export.read_back import fill_detector, shipped_codec
 from models.networks.codec import Codec
@@ -100,18 +101,28 @@ def load_codec(path: Path, *, average: bool = True) -> Codec:
 def start_from(codec: Codec, path: Path) -> list[str]:
     """Give a codec the moving average of a checkpoint, whose networks may be older: what does not fit starts anew.
 
-    Returns the names of the tensors that start anew. Raises UserError as `load_checkpoint` does, and when nothing fits.
+    A convolution that has become 1x1 since keeps the middle of its kernel. Returns the names of the tensors that start anew.
+    Raises UserError as `load_checkpoint` does, and when nothing fits.
     """
-    found, wanted = load_checkpoint(path)["average"], codec.state_dict()
-    fitting = {
-        name: value for name, value in found.items() if name in wanted and value.shape == wanted[name].shape
+    wanted = codec.state_dict()
+    found = {
+        name: _narrowed(value, wanted[name])
+        for name, value in load_checkpoint(path)["average"].items()
+        if name in wanted
     }
+    fitting = {name: value for name, value in found.items() if value.shape == wanted[name].shape}
     if not fitting:
         raise UserError(
             f"Nothing in the checkpoint {path} fits this size. Set start_from to a run of the same size."
         )
     codec.load_state_dict(fitting, strict=False)
     return sorted(set(wanted) - set(fitting))
+
+
+def _narrowed(value: Tensor, wanted: Tensor) -> Tensor:
+    if value.ndim == 4 and wanted.shape[2:] == (1, 1):
+        return value[:, :, value.shape[2] // 2, value.shape[3] // 2, None, None]
+    return value
 
 
 def settings_dict(settings: Settings) -> dict[str, Any]:

@@ -266,13 +266,12 @@ def _refusal(message: Message) -> UserError:
 async def _meet(
     room: _Room, config: WebRtcConfig, peer_present: bool, times: MeetTimeouts
 ) -> WebRtcTransport:
-    """An open transport; each peer that leaves before it was described is followed by waiting for another."""
+    """An open transport; each peer that leaves before the connection is open is followed by waiting for another."""
     offering = peer_present
     while True:
         transport = WebRtcTransport(config)
         try:
-            if await _describe(room, transport, offering, times):
-                await _open(room, transport, times)
+            if await _describe(room, transport, offering, times) and await _open(room, transport, times):
                 return transport
         except BaseException:
             await transport.close()
@@ -300,6 +299,8 @@ async def _describe(room: _Room, transport: WebRtcTransport, offering: bool, tim
                         return False
                     case PeerLeft() | Error(code=ErrorCode.NO_PEER) if offering:
                         return False
+                    case Error(code=ErrorCode.NO_PEER):
+                        pass  # what was said to a peer that has left meanwhile
                     case (Error() | Bye()) as end:
                         raise _refusal(end)
                     case _:
@@ -311,27 +312,42 @@ async def _describe(room: _Room, transport: WebRtcTransport, offering: bool, tim
         ) from None
 
 
-async def _open(room: _Room, transport: WebRtcTransport, times: MeetTimeouts) -> None:
-    """Wait for the connection; a browser's candidates may still arrive, the service may already go."""
-    feeding = asyncio.ensure_future(_feed_candidates(room, transport))
+async def _open(room: _Room, transport: WebRtcTransport, times: MeetTimeouts) -> bool:
+    """Wait for the connection; False when the peer left, or offers anew, before it came about. The service may already go."""
+    opening = asyncio.ensure_future(transport.wait_open(times.open_s))
+    replacing = asyncio.ensure_future(_replaced(room, transport))
     try:
-        await transport.wait_open(times.open_s)
+        await asyncio.wait({opening, replacing}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done() and replacing.result():
+            return False
+        await opening
+        return True
     except TransportClosed as error:
         raise NoConnection(
             f"The other peer was met, but no connection to it came about ({error}). "
             "Behind strict firewalls a TURN server is needed: see the signaling service's settings."
         ) from error
     finally:
-        feeding.cancel()
-        await asyncio.wait({feeding})
+        for task in (opening, replacing):
+            task.cancel()
+        await asyncio.wait({opening, replacing})
 
 
-async def _feed_candidates(room: _Room, transport: WebRtcTransport) -> None:
+async def _replaced(room: _Room, transport: WebRtcTransport) -> bool:
+    """Hand on the candidates that a browser still sends; True when this peer is no longer the one to connect to."""
     with suppress(_RoomLost, RemoteError):  # after nonsense no more candidates; those at hand may do
         while True:
-            message = await room.next()
-            if isinstance(message, Candidate):
-                await transport.add_candidate(message.candidate, message.mid, message.line_index)
+            match await room.next():
+                case Candidate(candidate, mid, line_index):
+                    await transport.add_candidate(candidate, mid, line_index)
+                case Offer() as anew:
+                    room.keep(anew)
+                    return True
+                case PeerLeft() | Error(code=ErrorCode.NO_PEER):
+                    return True
+                case _:
+                    pass
+    return False
 
 
 async def _watch(room: _Room, transport: WebRtcTransport) -> None:

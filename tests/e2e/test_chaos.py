@@ -83,6 +83,8 @@ class World:
     receivers: list[Child] = field(default_factory=list)
     on_show: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Why joins failed, in the words that a person would read."""
     back_s: dict[str, list[float]] = field(default_factory=dict)
     """From the moment at which something was killed to a call's being connected again, by what was killed."""
     killed: tuple[str, float] = ("nothing", 0.0)
@@ -167,8 +169,9 @@ async def one_place(world: World, number: int, end_s: float) -> None:
                 token = sign_token(world.secret, room, Role.SENDER, 60, time.time(), pool=True)
                 async with asyncio.timeout(10):
                     transport = await connect_call(f"ws:{world.base()}/ws", join_from_token(token), config)
-            except (UserError, RemoteError, TimeoutError):
+            except (UserError, RemoteError, TimeoutError) as error:
                 world.counts["joins that failed"] += 1
+                world.refusals[str(error) or "10 s were not enough"] += 1
                 await asyncio.sleep(0.3)
                 continue
             if lost:
@@ -276,6 +279,7 @@ async def test_calls_come_and_go_while_everything_is_killed_by_turns(world: Worl
     back = {what: sorted(times) for what, times in world.back_s.items()}
     found = {
         "minutes": MINUTES, "calls": CALLS, "counts": dict(world.counts),
+        "joins_failed": dict(world.refusals.most_common()),
         "back_s": {what: {"times": len(all_s), "median": round(statistics.median(all_s), 1), "longest": round(all_s[-1], 1)}
                    for what, all_s in back.items()},
         "rooms_left": len(rooms_left), "kept_for_ever": for_ever, "descriptors": {"before": before, "after": after.num_fds()},

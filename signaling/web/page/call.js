@@ -15,6 +15,7 @@ import { takesTracks, Way, wayOut } from "./ordinary.js";
 import { Peer } from "./peer.js";
 import { Stage } from "./stage.js";
 
+/** @import { Device } from "../render/engine.js" */
 /** @import { ControlMessage } from "../codec/control.js" */
 /** @import { Face } from "./face.js" */
 /** @import { PeerEvents } from "./peer.js" */
@@ -32,7 +33,7 @@ export const VOICE_BPS = 6000;
  * none. way: whether this call may become an ordinary one. ordinary: it has, and what comes. notice: something to say (a
  * key of words.js).
  * @typedef {Readonly<{state: (state: string) => void, refused: (code: string) => void,
- *   speed: (speed: {size: string, medianMs: number, slow: boolean}) => void,
+ *   speed: (speed: {size: string, device: Device, medianMs: number, slow: boolean}) => void,
  *   stats: (stats: any) => void, control: (message: any) => void, digits: (digits: string | null) => void,
  *   way: (way: WayOut) => void, ordinary: (stream: MediaStream) => void, notice: (notice: string) => void,
  *   failed: (message: string) => void}>} CallEvents
@@ -51,8 +52,8 @@ export class Call {
   #call = worker("../call/callWorker.js");
   /** @type {Stage | null} */
   #mirror = null;
-  /** @type {string | null} The network that this computer is fast enough for. */
-  #size = null;
+  /** @type {Readonly<{size: string | null, device: Device | null}>} What this computer is fast enough for. */
+  #network = { size: null, device: null };
   /** @type {Peer | null} */
   #peer = null;
   /** @type {AudioNode[]} */
@@ -179,7 +180,7 @@ export class Call {
     face?.mirror(null);
     if (canvasElement === null || face === null) return;
     const { port1, port2 } = new MessageChannel();
-    this.#mirror = new Stage(this.#size, { ears: false });
+    this.#mirror = new Stage(this.#network, { ears: false });
     this.#mirror.open(canvasElement, port1, ({ type, message }) => {
       if (type === "broken") this.#broken(message);
     });
@@ -246,7 +247,7 @@ export class Call {
   #fromRender(message) {
     if (message.type === "ready") this.#ready(null);
     if (message.type === "ready" || message.type === "speed") {
-      this.#size = message.size;
+      this.#network = { size: message.size, device: message.device };
       this.#events.speed(message);
     }
     if (message.type === "broken") this.#broken(message.message);

@@ -178,9 +178,19 @@ async function copyLink() {
   say("The link was copied.");
 }
 
+/**
+ * `?size=nano&device=wasm`, for those who want to compare.
+ * @param {URLSearchParams} query
+ * @returns {Readonly<{size: string | null, device: import("../render/engine.js").Device | null}>}
+ */
+function askedNetwork(query) {
+  const device = query.get("device");
+  return { size: query.get("size"), device: device === "wasm" || device === "webgpu" ? device : null };
+}
+
 /** Loads its networks from the first time on that somebody asks. */
 function theStage() {
-  stage ??= new Stage(new URLSearchParams(location.search).get("size"), { ears: true });
+  stage ??= new Stage(askedNetwork(new URLSearchParams(location.search)), { ears: true });
   return stage;
 }
 
@@ -222,8 +232,8 @@ function callEvents() {
   return {
     state: (state) => void entered(state),
     refused: (code) => refused(code),
-    speed: ({ size, medianMs, slow }) => {
-      live.speed = `${size}, ${medianMs.toFixed(0)} ms`;
+    speed: ({ size, device, medianMs, slow }) => {
+      live.speed = `${size}${device === "webgpu" ? " on the graphics card" : ""}, ${medianMs.toFixed(0)} ms`;
       live.slow = slow;
     },
     stats: (stats) => (latest = stats),

@@ -16,14 +16,14 @@ export class Stage {
   #tell = () => {};
 
   /**
-   * @param {string | null} size Of the network; null: the largest that is fast enough, measured.
+   * @param {Readonly<{size: string | null, device: import("../render/engine.js").Device | null}>} network See `Wishes`.
    * @param {Readonly<{ears: boolean}>} more ears: the voice moves the mouth, too.
    */
-  constructor(size, { ears }) {
+  constructor({ size, device }, { ears }) {
     const threads = (navigator.hardwareConcurrency || 1) >= CORES_FOR_TWO_THREADS ? 2 : 1;
     this.#worker.onmessage = ({ data }) => this.#tell(data);
     this.#worker.onerror = (event) => this.#tell({ type: "broken", message: event.message });
-    this.#worker.postMessage({ type: "load", threads, size, ears });
+    this.#worker.postMessage({ type: "load", threads, size, device, ears });
   }
 
   /**

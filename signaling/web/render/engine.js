@@ -8,19 +8,26 @@
 import { UserError } from "../codec/errors.js";
 
 const WEIGHTS = new URL("../weights/", import.meta.url);
-const ENGINE = new URL("../ort/ort.wasm.min.mjs", import.meta.url);
+/** The engine's builds; the one for graphics cards is twice as large and fetched only where there is one. */
+const ENGINES = Object.freeze({
+  wasm: new URL("../ort/ort.wasm.min.mjs", import.meta.url),
+  webgpu: new URL("../ort/ort.webgpu.min.mjs", import.meta.url),
+});
 /** Largest weight file that is fetched: ours are below 3 MB. */
 const WEIGHT_MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Threads that spin between pictures would take the core that the camera or the other networks need. Made anew for each
  * network: the engine writes into it.
+ * @param {Device} device
  */
-const options = () => ({
-  executionProviders: ["wasm"],
+const options = (device) => ({
+  executionProviders: [device],
   extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
 });
 
+/** Where a network runs. @typedef {keyof typeof ENGINES} Device */
+/** @typedef {typeof import("onnxruntime-web/wasm")} Engine */
 /** @typedef {Readonly<{sha256: string, bytes: number}>} WeightFile */
 /** @typedef {Readonly<Record<string, WeightFile>>} Manifest */
 /** @typedef {Readonly<{data: Float32Array, dims: readonly number[]}>} Tensor */
@@ -50,17 +57,18 @@ export async function bundleDigest(names, manifest) {
  * A verified network.
  * @param {string} name Such as "lite/render.onnx".
  * @param {Manifest} manifest
- * @param {number} threads The first network opened in a worker decides for all of them.
+ * @param {number} threads The first network opened on a device in a worker decides for all of them.
+ * @param {Device} device
  * @returns {Promise<Graph>}
  * @throws {UserError} It is missing, or has other bytes than the manifest says.
  */
-export async function openGraph(name, manifest, threads = 1) {
-  const [bytes, ort] = await Promise.all([verifiedBytes(name, manifest), engine(threads)]);
-  return graphOf(ort, await ort.InferenceSession.create(bytes, options()));
+export async function openGraph(name, manifest, threads = 1, device = "wasm") {
+  const [bytes, ort] = await Promise.all([verifiedBytes(name, manifest), engine(threads, device)]);
+  return graphOf(ort, await ort.InferenceSession.create(bytes, options(device)));
 }
 
 /**
- * @param {typeof import("onnxruntime-web/wasm")} ort
+ * @param {Engine} ort
  * @param {import("onnxruntime-web/wasm").InferenceSession} session
  * @returns {Graph}
  */
@@ -83,19 +91,20 @@ export function graphOf(ort, session) {
   });
 }
 
-/** @type {Promise<typeof import("onnxruntime-web/wasm")> | null} */
-let opening = null;
+/** @type {Map<Device, Promise<Engine>>} */
+const opening = new Map();
 
-/** @param {number} threads */
-function engine(threads) {
-  opening ??= open(threads);
-  return opening;
+/** @param {number} threads @param {Device} device @returns {Promise<Engine>} */
+function engine(threads, device) {
+  const known = opening.get(device) ?? open(threads, device);
+  opening.set(device, known);
+  return known;
 }
 
-/** @param {number} threads @returns {Promise<typeof import("onnxruntime-web/wasm")>} */
-async function open(threads) {
-  const ort = await import(ENGINE.href);
-  ort.env.wasm.wasmPaths = new URL("./", ENGINE).href;
+/** @param {number} threads @param {Device} device @returns {Promise<Engine>} */
+async function open(threads, device) {
+  const ort = await import(ENGINES[device].href);
+  ort.env.wasm.wasmPaths = new URL("./", ENGINES[device]).href;
   // Without cross-origin isolation there is no shared memory, hence one thread.
   ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? threads : 1;
   ort.env.logLevel = "error";

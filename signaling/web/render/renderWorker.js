@@ -160,6 +160,8 @@ class RenderWorker {
     } catch (error) {
       console.error("a picture could not be rendered", error);
       this.#port.postMessage({ type: "failed" });
+      // A card may be taken away at any time (a driver that restarts, a laptop that changes cards).
+      if (await this.#networks.leaveCard()) await this.#prepareAnew();
     }
   }
 
@@ -219,7 +221,8 @@ class RenderWorker {
     const medianMs = times[times.length >> 1];
     const slow = medianMs > TOO_SLOW_MS;
     if (slow && (await this.#networks.stepDown())) await this.#prepareAnew();
-    postMessage({ type: "speed", size: this.#networks.size, medianMs, slow, dropped: this.#dropped, shown: this.#shown });
+    const { size, device } = this.#networks;
+    postMessage({ type: "speed", size, device, medianMs, slow, dropped: this.#dropped, shown: this.#shown });
   }
 
   /** Another network has to see the references itself. */
@@ -234,12 +237,11 @@ class RenderWorker {
 
 /**
  * What outlives a call.
- * @param {Readonly<{threads: number, size: string | null, ears: boolean}>} wishes size: of the network; null: the largest that is
- *   fast enough. ears: whether the voice moves the mouth too.
+ * @param {import("./networks.js").Wishes & Readonly<{ears: boolean}>} wishes ears: whether the voice moves the mouth too.
  */
-async function load({ threads, size, ears }) {
+async function load({ ears, ...wishes }) {
   const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
-  const networks = await Networks.open(manifest, coding, threads, size);
+  const networks = await Networks.open(manifest, coding, wishes);
   return { coding, networks, ears: ears ? await VoiceFeatures.open(manifest) : null };
 }
 
@@ -257,7 +259,8 @@ async function onMessage({ data }) {
   if (data.type !== "open" || loaded === undefined) return;
   const { coding, networks, ears } = loaded;
   work = new RenderWorker(data.canvas, data.port, coding, networks, ears);
-  postMessage({ type: "ready", size: networks.size, medianMs: networks.medianMs, startedUs: nowUs() });
+  const { size, device, medianMs } = networks;
+  postMessage({ type: "ready", size, device, medianMs, startedUs: nowUs() });
 }
 
 /** @type {Promise<void>} Messages are taken one after the other: a call that begins while the networks load, waits for them. */

@@ -12,7 +12,7 @@ import { openGraph } from "./engine.js";
 import { Renderer } from "./renderer.js";
 
 /** @import { Coding } from "../call/coding.js" */
-/** @import { Manifest } from "./engine.js" */
+/** @import { Device, Manifest } from "./engine.js" */
 
 /** Largest first. A page does not try "full": it is made for graphics cards. */
 const SIZES = ["lite", "nano"];
@@ -28,17 +28,19 @@ export function availableSizes(manifest) {
 }
 
 /**
- * The network of one size: int8 where there is one. The keyframe's own graph stays in float32: it runs once, and its
- * errors would stay for as long as the keyframe.
+ * The network of one size: int8 where there is one, on a graphics card float32. The keyframe's own graph stays in float32: it runs
+ * once, and its errors would stay for as long as the keyframe.
  * @param {string} size
  * @param {Manifest} manifest
  * @param {Coding} coding
  * @param {number} threads
+ * @param {Device} device
  */
-export async function openRenderer(size, manifest, coding, threads) {
+export async function openRenderer(size, manifest, coding, threads, device = "wasm") {
   const small = `${size}/render.int8.onnx`;
-  const encode = await openGraph(`${size}/encode_reference.onnx`, manifest, threads);
-  const render = await openGraph(Object.hasOwn(manifest, small) ? small : `${size}/render.onnx`, manifest, threads);
+  const int8 = device === "wasm" && Object.hasOwn(manifest, small);
+  const encode = await openGraph(`${size}/encode_reference.onnx`, manifest, threads, device);
+  const render = await openGraph(int8 ? small : `${size}/render.onnx`, manifest, threads, device);
   const renderer = new Renderer(encode, render, coding.tables, coding.basis);
   motionOfTheKeyframe.set(renderer, dequantiseMotion(new Int16Array(SYMBOLS), coding.tables));
   return renderer;
@@ -53,10 +55,8 @@ const motionOfTheKeyframe = new WeakMap();
  * @param {number} pictures
  */
 export async function timedMs(renderer, pictures) {
-  const values = motionOfTheKeyframe.get(renderer);
-  if (values === undefined) throw new UserError("A network must be opened before it is timed.");
-  const rgb = new Uint8ClampedArray(3 * PICTURE_SIZE_PX * PICTURE_SIZE_PX).fill(128);
-  const state = await renderer.encodeReference(GREY, rgb);
+  const values = stillOf(renderer);
+  const state = await renderer.encodeReference(GREY, new Uint8ClampedArray(3 * SIDE * SIDE).fill(128));
   const times = [];
   for (let i = 0; i <= pictures; i += 1) {
     const startMs = performance.now();
@@ -65,6 +65,40 @@ export async function timedMs(renderer, pictures) {
   }
   return times.sort((one, other) => one - other)[pictures >> 1];
 }
+
+/**
+ * How far two renderers of one size are apart, in levels (0..255) in the mean, on rings that do not move: the same network, run
+ * rightly on two devices, differs by what int8 rounds.
+ * @param {Renderer} one
+ * @param {Renderer} other
+ */
+export async function levelsApart(one, other) {
+  const pictures = [];
+  for (const renderer of [one, other]) {
+    const state = await renderer.encodeReference(GREY, rings());
+    pictures.push(await renderer.render(state, stillOf(renderer), null, null));
+  }
+  const [first, second] = pictures;
+  return first.reduce((sum, level, at) => sum + Math.abs(level - second[at]), 0) / first.length;
+}
+
+/** @param {Renderer} renderer */
+function stillOf(renderer) {
+  const values = motionOfTheKeyframe.get(renderer);
+  if (values === undefined) throw new UserError("A network must be opened before it is tried.");
+  return values;
+}
+
+/** Something of every size and colour. */
+function rings() {
+  return Uint8ClampedArray.from({ length: 3 * SIDE * SIDE }, (_, i) => {
+    const x = Math.floor(i / 3) % SIDE;
+    const y = Math.floor(i / (3 * SIDE));
+    return 128 + 100 * Math.sin(((x - 128) ** 2 + (y - 128) ** 2) / (400 * (1 + (i % 3))));
+  });
+}
+
+const SIDE = PICTURE_SIZE_PX;
 
 /** @type {import("../codec/frames.js").Keyframe} */
 const GREY = Object.freeze({

@@ -10,3 +10,11 @@ declare class AudioWorkletProcessor {
 }
 
 declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
+
+interface GraphicsCard {
+  readonly info: { readonly isFallbackAdapter: boolean };
+}
+
+interface Navigator {
+  readonly gpu?: { requestAdapter(): Promise<GraphicsCard | null> };
+}

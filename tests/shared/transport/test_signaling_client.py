@@ -137,6 +137,40 @@ async def test_a_peer_that_leaves_before_it_was_described_is_followed_by_the_nex
     await close_all(await waiting, other)
 
 
+async def test_a_peer_that_leaves_before_the_connection_is_open_is_followed_by_the_next(
+    service: Service,
+) -> None:
+    elsewhere = WebRtcTransport()
+    async with aiohttp.ClientSession() as session, session.ws_connect(service.url) as quitter:
+        await quitter.send_str(serialise(service.join(Role.RECEIVER)))
+        await quitter.receive()
+        waiting = asyncio.ensure_future(connect_call(service.url, service.join(Role.SENDER)))
+        await quitter.receive()  # peer-joined
+        offer = parse((await quitter.receive()).data)
+        assert isinstance(offer, Offer)
+        await quitter.send_str(serialise(Answer(await elsewhere.accept_offer(offer.sdp))))
+    await elsewhere.close()
+    begun_s = time.monotonic()
+    other = await connect_call(service.url, service.join(Role.RECEIVER))
+    mine = await waiting
+    assert time.monotonic() - begun_s < SHORT.open_s, (
+        "it did not wait until the first connection was given up"
+    )
+    await close_all(mine, other)
+
+
+async def test_an_answer_to_a_peer_that_has_left_ends_nothing(service: Service) -> None:
+    waiting = asyncio.ensure_future(connect_call(service.url, service.join(Role.SENDER)))
+    async with aiohttp.ClientSession() as session, session.ws_connect(service.url) as quitter:
+        await quitter.send_str(serialise(service.join(Role.RECEIVER)))
+        await quitter.receive()
+        await quitter.send_str(serialise(Offer(await WebRtcTransport().create_offer())))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    other = await connect_call(service.url, service.join(Role.RECEIVER))
+    await close_all(await waiting, other)
+
+
 async def test_a_peer_without_a_path_is_told_so(service: Service) -> None:
     """The answer names an address at which nobody is."""
     elsewhere = WebRtcTransport()

@@ -1,8 +1,8 @@
-"""experiments.browser.call: growth of memory is that of a line through all samples, not of two of them."""
+"""experiments.measures.growth: growth of memory is that of a line through all samples, not of two of them."""
 
 import pytest
 
-from experiments.browser.call import growth
+from experiments.measures.growth import growth
 
 
 def test_what_rises_by_a_tenth_of_its_mean_grew_by_a_tenth() -> None:
