@@ -264,11 +264,11 @@ let worker = null;
 /** @type {any[]} What came before the networks were there. */
 let early = [];
 
-/** @param {ReadableStream<VideoFrame>} readable */
-async function run(readable) {
+/** @param {ReadableStream<VideoFrame>} readable @param {number} threads Of the networks. */
+async function run(readable, threads) {
   const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
   const names = ["priors/face_detector.onnx", "priors/face_mesh.onnx", "priors/segmentation.onnx", "analyser/analyser.onnx"];
-  const [detector, mesh, segmentation, analyser] = await Promise.all(names.map((name) => openGraph(name, manifest)));
+  const [detector, mesh, segmentation, analyser] = await Promise.all(names.map((name) => openGraph(name, manifest, threads)));
   const coder = new MotionEncoder(analyser, coding);
   const made = new FaceWorker(coding, new FacePipeline(new FaceTracker(detector, mesh), segmentation, coder), coder);
   early.forEach((message) => made.take(message));
@@ -279,7 +279,7 @@ async function run(readable) {
 
 self.onmessage = ({ data }) => {
   if (data.type === "start") {
-    run(data.readable).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
+    run(data.readable, data.threads).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
   } else if (worker === null) early.push(data);
   else worker.take(data);
 };

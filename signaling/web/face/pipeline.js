@@ -24,9 +24,10 @@ const LOST_AFTER_PICTURES = 3;
 
 /**
  * The person's mask guides the keypoints only coarsely and moves little, but costs as much as everything else together
- * in WebAssembly; so motion uses each for this many pictures. Keyframes get their own.
+ * in WebAssembly; so motion uses each for this many pictures. Keyframes get their own. Keypoints are then off by 0.36 of a
+ * quantiser step in the mean for the oldest mask (by 0.30 with 5; 20 clips, docs/LOG.md, ninth session).
  */
-const MASK_EVERY = 5;
+const MASK_EVERY = 8;
 
 /** @typedef {Readonly<{mask: Float32Array, crop: Crop, age: number}>} Mask */
 /** @typedef {Readonly<{symbols: Int16Array, keyframeId: number}>} Motion */

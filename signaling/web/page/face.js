@@ -4,6 +4,8 @@
  * Must not touch the page's elements but the canvases handed in. Invariant: closed, nothing of the camera is looked at.
  */
 
+import { threadsHere } from "./threads.js";
+
 /** @typedef {Readonly<{state: "waiting" | "running" | "lost", faces: number, meanMs: number}>} FaceReport */
 
 /** One camera. */
@@ -19,7 +21,7 @@ export class Face {
     const { readable } = new MediaStreamTrackProcessor({ track });
     this.#worker.onmessage = ({ data }) => (data.type === "face" ? onReport(data) : onFailure(data.message));
     this.#worker.onerror = (event) => onFailure(event.message);
-    this.#worker.postMessage({ type: "start", readable }, [readable]);
+    this.#worker.postMessage({ type: "start", readable, threads: threadsHere() }, [readable]);
   }
 
   /** @param {HTMLCanvasElement} element Where to draw what is sent. */

@@ -6,8 +6,7 @@
  * nobody's business.
  */
 
-/** With fewer, the second thread waits for a processor longer than it computes. */
-const CORES_FOR_TWO_THREADS = 4;
+import { threadsHere } from "./threads.js";
 
 /** One renderer. */
 export class Stage {
@@ -20,10 +19,9 @@ export class Stage {
    * @param {Readonly<{ears: boolean}>} more ears: the voice moves the mouth, too.
    */
   constructor({ size, device }, { ears }) {
-    const threads = (navigator.hardwareConcurrency || 1) >= CORES_FOR_TWO_THREADS ? 2 : 1;
     this.#worker.onmessage = ({ data }) => this.#tell(data);
     this.#worker.onerror = (event) => this.#tell({ type: "broken", message: event.message });
-    this.#worker.postMessage({ type: "load", threads, size, device, ears });
+    this.#worker.postMessage({ type: "load", threads: threadsHere(), size, device, ears });
   }
 
   /**
