@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,29 @@ class World:
     def old_signaling(self) -> psutil.Process:
         """The one that is never killed."""
         return psutil.Process(self.signaling[self.ports[1]]._process.pid)
+
+    def kill(self, what: str) -> None:
+        """Without a word."""
+        self.counts[f"killed: {what}"] += 1
+        self.killed = (what, time.monotonic())
+        if what == "receiver":
+            self.receivers.pop(0)._process.kill()
+        elif what == "signaling":
+            self.signaling[self.ports[0]]._process.kill()
+        elif what == "redis":
+            self.redis.kill()
+        elif self.turn is not None:
+            self.turn.kill()
+
+    def bring_back(self, what: str) -> None:
+        if what == "receiver":
+            self.start_receiver(self.random.choice(self.ports))
+        elif what == "signaling":
+            self.start_signaling(self.ports[0])
+        elif what == "redis":
+            self.redis.start()
+        elif self.turn is not None:
+            self.turn.start()
 
     def came_back(self) -> None:
         what, at_s = self.killed
@@ -218,32 +242,15 @@ def _likeness(picture: Picture, face: int) -> float:
 
 
 async def make_trouble(world: World, end_s: float) -> None:
-    """Signaling, Redis and receivers by turns, without a word, and back after a second."""
-    for turn in range(1000):
+    """Receiver, signaling, Redis and relay by turns, without a word, and back after a while."""
+    kinds = ("receiver", "signaling", "redis", "turn")[: 3 if world.turn is None else 4]
+    for what in cycle(kinds):
         await asyncio.sleep(TROUBLE_S)
         if time.monotonic() > end_s - TROUBLE_S:
             return
-        kinds = ("receiver", "signaling", "redis", "turn")[: 3 if world.turn is None else 4]
-        what = kinds[turn % len(kinds)]
-        world.counts[f"killed: {what}"] += 1
-        world.killed = (what, time.monotonic())
-        if what == "receiver":
-            world.receivers.pop(0)._process.kill()
-        elif what == "signaling":
-            world.signaling[world.ports[0]]._process.kill()
-        elif what == "redis":
-            world.redis.kill()
-        elif world.turn is not None:
-            world.turn.kill()
+        world.kill(what)
         await asyncio.sleep(RECEIVER_BACK_S if what == "receiver" else BACK_S)
-        if what == "receiver":
-            world.start_receiver(world.ports[turn // len(kinds) % 2])
-        elif what == "signaling":
-            world.start_signaling(world.ports[0])
-        elif what == "redis":
-            await asyncio.to_thread(world.redis.start)
-        elif world.turn is not None:
-            await asyncio.to_thread(world.turn.start)
+        await asyncio.to_thread(world.bring_back, what)
 
 
 async def watch_size(world: World, sizes: list[float], end_s: float) -> None:
@@ -266,36 +273,50 @@ async def test_calls_come_and_go_while_everything_is_killed_by_turns(world: Worl
     others = look(world, end_s), make_trouble(world, end_s), watch_size(world, sizes, end_s)
     await asyncio.gather(*places, *others)
     await asyncio.sleep(EMPTY_S)
-    held = await asyncio.to_thread(world.redis.lives_s)
-    rooms_left = [name for name in held if name.startswith("facewire:room:")]
-    for_ever = [name for name, life_s in held.items() if life_s is None]
-    after = world.old_signaling()
-    to_people = [
-        one
-        for one in after.net_connections()
-        if one.status == "ESTABLISHED" and one.laddr.port == world.ports[1]
-    ]
-    gained_mb = after.memory_info().rss / 1e6 - sizes[min(5, len(sizes) - 1)]
-    back = {what: sorted(times) for what, times in world.back_s.items()}
-    found = {
-        "minutes": MINUTES, "calls": CALLS, "counts": dict(world.counts),
-        "joins_failed": dict(world.refusals.most_common()),
-        "back_s": {what: {"times": len(all_s), "median": round(statistics.median(all_s), 1), "longest": round(all_s[-1], 1)}
-                   for what, all_s in back.items()},
-        "rooms_left": len(rooms_left), "kept_for_ever": for_ever, "descriptors": {"before": before, "after": after.num_fds()},
-        "sockets_of_people_left": len(to_people),
-        "signaling_mb": [round(size, 1) for size in sizes], "signaling_gained_mb": round(gained_mb, 1),
-    }  # fmt: skip
+    found = {"minutes": MINUTES, "calls": CALLS, **_seen(world), **await _left(world, before, sizes)}
     print(f"\n{json.dumps(found, indent=1)}")
     if OUT:
         Path(OUT).write_text(json.dumps({"machine": machine(), "commit": commit(), **found}, indent=1) + "\n")
     assert world.counts["wrong pictures"] == 0 < world.counts["pictures looked at"]
     assert world.counts["calls that ended in order"] >= CALLS
-    assert not back.get("receiver") or statistics.median(back["receiver"]) < BACK_IN_CALL_S
-    assert not rooms_left and len(for_ever) <= 2, (
-        "what lives for ever is one list of rooms and one of connections"
+    back = world.back_s.get("receiver")
+    assert not back or statistics.median(back) < BACK_IN_CALL_S
+    assert found["rooms_left"] == 0 and len(found["kept_for_ever"]) <= 2, (
+        "a list of rooms, one of connections"
     )
-    assert len(to_people) <= RECEIVERS and after.num_fds() <= before + REDIS_SOCKETS and gained_mb < LEAK_MB
+    assert found["sockets_of_people_left"] <= RECEIVERS and found["signaling_gained_mb"] < LEAK_MB
+    assert found["descriptors"]["after"] <= found["descriptors"]["before"] + REDIS_SOCKETS
+
+
+def _seen(world: World) -> dict[str, Any]:
+    back = {what: sorted(times) for what, times in world.back_s.items()}
+    return {
+        "counts": dict(world.counts), "joins_failed": dict(world.refusals.most_common()),
+        "back_s": {
+            what: {"times": len(all_s), "median": round(statistics.median(all_s), 1), "longest": round(all_s[-1], 1)}
+            for what, all_s in back.items()
+        },
+    }  # fmt: skip
+
+
+async def _left(world: World, descriptors: int, sizes: list[float]) -> dict[str, Any]:
+    """What is still there when everybody has gone. sizes: of the signaling process that was never killed."""
+    held = await asyncio.to_thread(world.redis.lives_s)
+    process = world.old_signaling()
+    people = [
+        one
+        for one in process.net_connections()
+        if one.status == "ESTABLISHED" and one.laddr.port == world.ports[1]
+    ]
+    now_mb = process.memory_info().rss / 1e6
+    return {
+        "rooms_left": sum(name.startswith("facewire:room:") for name in held),
+        "kept_for_ever": [name for name, life_s in held.items() if life_s is None],
+        "descriptors": {"before": descriptors, "after": process.num_fds()},
+        "sockets_of_people_left": len(people),
+        "signaling_mb": [round(size, 1) for size in sizes],
+        "signaling_gained_mb": round(now_mb - sizes[min(5, len(sizes) - 1)], 1),
+    }
 
 
 async def _answers(http: aiohttp.ClientSession, url: str) -> None:

@@ -34,8 +34,11 @@ const KEYFRAME_BYTES = 2560;
 const FIRST_BYTES = KEYFRAME_PART_PAYLOAD_BYTES - 90;
 const KEYFRAME_IDS = 256;
 const REPORT_INTERVAL_MS = 500;
-/** Without a call the crop is shown at this pace: it costs the battery only. */
-const IDLE_STEP_MS = 120;
+/**
+ * Nobody sees more than this without a call, where it costs the battery only, or before the other end has a keyframe: the processors
+ * are for what the first picture needs then.
+ */
+const UNSEEN_STEP_MS = 120;
 const REHEARSAL = Object.freeze({ calling: true, requested: false, free: true, spare: false });
 
 /** A camera, and whoever wants to see what it sees. */
@@ -83,7 +86,7 @@ class FaceWorker {
     const reader = readable.getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       const mediaMs = this.#gridMs();
-      if (this.#off || mediaMs - this.#lastMs < (this.#call === null ? IDLE_STEP_MS : this.#pace.stepMs)) {
+      if (this.#off || mediaMs - this.#lastMs < this.#stepMs) {
         next.value.close();
         continue;
       }
@@ -94,6 +97,12 @@ class FaceWorker {
       if (this.#call !== null) this.#pace.spent(spentMs);
       this.#report(spentMs);
     }
+  }
+
+  /** From one picture that is looked at to the next. */
+  get #stepMs() {
+    const seen = this.#call !== null && this.#sender.usableKeyframeIds.length > 0;
+    return seen ? this.#pace.stepMs : UNSEEN_STEP_MS;
   }
 
   /** @param {any} message Of the page. */
