@@ -161,11 +161,15 @@ def test_the_page_of_the_signaling_image_is_whole() -> None:
     from signaling.page import ENGINE
 
     text = (ROOT / "signaling/Dockerfile").read_text(encoding="utf-8")
-    copied = set(re.findall(r"node_modules/onnxruntime-web/dist/(\S+) /ort/", text))
-    made_by_make = re.search(
-        r"^ENGINE := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    copying = re.search(
+        r"node_modules/onnxruntime-web/dist && cp (.*?) /ort/$", text, re.MULTILINE | re.DOTALL
     )
-    assert made_by_make is not None and copied == set(made_by_make[1].split())
+    made = re.search(
+        r"^ENGINE := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert made is not None and copying is not None
+    copied, fetched = (set(found[1].replace("\\\n", " ").split()) for found in (copying, made))
+    assert copied == fetched and len(copied) == 6
     assert Path(ENGINE).name in copied
     assert "COPY models/weights models/weights" in text and "COPY --from=page /ort signaling/web/ort" in text
 
