@@ -56,6 +56,7 @@ async def _levels(player: WhipClient, count: int) -> list[float]:
 
 async def test_viewers_see_their_own_room_and_its_end_is_not_the_others(server: WatchServer) -> None:
     sinks, players = _open(server), {room: WhipClient() for room in KEYS}
+    late = WhipClient()
     try:
         for room, player in players.items():
             assert await player.start(url(server, room), playing, KEYS[room]) == 201
@@ -66,9 +67,9 @@ async def test_viewers_see_their_own_room_and_its_end_is_not_the_others(server: 
         await until(lambda: sinks["dark"].viewers == 0)
         assert server.viewers == 1
         assert max(abs(level - LEVEL["bright"]) for level in await _levels(players["bright"], 5)) < 12
-        assert await WhipClient().start(url(server, "dark"), playing, KEYS["dark"]) == 401, "it is over"
+        assert await late.start(url(server, "dark"), playing, KEYS["dark"]) == 401, "it is over"
     finally:
-        for player in players.values():
+        for player in (*players.values(), late):
             await player.close()
 
 

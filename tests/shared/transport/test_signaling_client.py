@@ -160,15 +160,18 @@ async def test_a_peer_that_leaves_before_the_connection_is_open_is_followed_by_t
 
 
 async def test_an_answer_to_a_peer_that_has_left_ends_nothing(service: Service) -> None:
-    waiting = asyncio.ensure_future(connect_call(service.url, service.join(Role.SENDER)))
+    waiting, left = (
+        asyncio.ensure_future(connect_call(service.url, service.join(Role.SENDER))),
+        WebRtcTransport(),
+    )
     async with aiohttp.ClientSession() as session, session.ws_connect(service.url) as quitter:
         await quitter.send_str(serialise(service.join(Role.RECEIVER)))
         await quitter.receive()
-        await quitter.send_str(serialise(Offer(await WebRtcTransport().create_offer())))
+        await quitter.send_str(serialise(Offer(await left.create_offer())))
     await asyncio.sleep(0.2)
     assert not waiting.done()
     other = await connect_call(service.url, service.join(Role.RECEIVER))
-    await close_all(await waiting, other)
+    await close_all(await waiting, other, left)
 
 
 async def test_a_peer_without_a_path_is_told_so(service: Service) -> None:
