@@ -34,6 +34,8 @@ def _beside(result: dict[str, Any]) -> list[list[str]]:
             [f"`{size}`, alone, ms a picture, 1 / 2 threads", f"{times['1']:.1f} / {times['2']:.1f}"]
             for size, times in result["render_ms"].items()
         ),
+        ["sender, alone, ms a picture, 1 / 2 threads", " / ".join(f"{ms:.1f}" for ms in result["sender_ms"].values())],
+        ["first rebuilt picture after the call was established, s", f"{call['first_rebuilt_s']:g}"],
         ["wire, first to second / second to first, kbit/s", " / ".join(f"{rate:.1f}" for rate in wire.values())],
         ["network of the call, as the page says", call["network"]],
         ["pictures shown a second, both pages rendering", f"{call['fps']:g}"],

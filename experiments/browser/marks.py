@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-Found = Callable[[dict[str, Any], float, dict[str, Any]], float]
+Found = Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], float]
 
 MARKS: Final[tuple[tuple[str, float, Found], ...]] = (
     (
@@ -18,7 +18,7 @@ MARKS: Final[tuple[tuple[str, float, Found], ...]] = (
         lambda render, sender, call: max(call["wire_kbps"].values()),
     ),
     ("meter away from counted bytes, %", 10.0, lambda render, sender, call: call["meter_off_percent"]),
-    ("sender, alone, ms a picture", 25.0, lambda render, sender, call: sender),
+    ("sender, alone, ms a picture", 25.0, lambda render, sender, call: sender["1"]),
     (
         "nano in WebAssembly, 2 threads, alone, ms a picture",
         30.0,
@@ -29,7 +29,7 @@ MARKS: Final[tuple[tuple[str, float, Found], ...]] = (
 )
 
 
-def judged(render: dict[str, Any], sender: float, call: dict[str, Any]) -> list[dict[str, Any]]:
+def judged(render: dict[str, Any], sender: dict[str, Any], call: dict[str, Any]) -> list[dict[str, Any]]:
     """Each mark with what was found; one that could not be measured is left out."""
     found = [(name, most, value(render, sender, call)) for name, most, value in MARKS]
     return [

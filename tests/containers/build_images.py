@@ -42,7 +42,7 @@ class Buildah:
     volumes: tuple[str, ...] = ()
 
     def __call__(self, words: Sequence[str]) -> str:
-        """Runs one command, returns what it printed; raises CalledProcessError."""
+        """Runs one command, returns what it printed; raises UserError."""
         place = [
             "--storage-driver",
             "vfs",
@@ -53,7 +53,13 @@ class Buildah:
         ]
         isolated = ["--isolation", "chroot"] if words[0] in ("run", "build") else []
         command = ["buildah", *place, words[0], *isolated, *words[1:]]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise UserError(
+                f"buildah {words[0]} failed, for what it said above. "
+                "Where no image registry is reached, --base debootstrap does without."
+            )
+        return done.stdout
 
     def mounts(self) -> list[str]:
         """The volumes as words of a command."""

@@ -39,6 +39,12 @@ const REPORT_INTERVAL_MS = 500;
  * are for what the first picture needs then.
  */
 const UNSEEN_STEP_MS = 120;
+/**
+ * While the first reference is on its way there is nothing that motion could move: a second one, and most pictures, would take from it
+ * both processor and link. Unless it does not arrive.
+ */
+const FIRST_STEP_MS = 240;
+const FIRST_ALONE_MS = 1500;
 const REHEARSAL = Object.freeze({ calling: true, requested: false, free: true, spare: false });
 
 /** A camera, and whoever wants to see what it sees. */
@@ -102,7 +108,15 @@ class FaceWorker {
   /** From one picture that is looked at to the next. */
   get #stepMs() {
     const seen = this.#call !== null && this.#sender.usableKeyframeIds.length > 0;
-    return seen ? this.#pace.stepMs : UNSEEN_STEP_MS;
+    if (seen) return this.#pace.stepMs;
+    return this.#firstIsUnderWay ? FIRST_STEP_MS : UNSEEN_STEP_MS;
+  }
+
+  /** Whether the other end has no reference yet, and gets its first one. */
+  get #firstIsUnderWay() {
+    if (this.#references.size !== 1 || this.#sender.usableKeyframeIds.length) return false;
+    const [{ keyframe }] = this.#references.values();
+    return this.#gridMs() - keyframe.mediaMs < FIRST_ALONE_MS;
   }
 
   /** @param {any} message Of the page. */
@@ -161,7 +175,7 @@ class FaceWorker {
     if (this.#call === null && !this.#rehearsed) await this.#rehearse(picture, mediaMs);
     const calling = this.#call !== null && session > 0;
     // On the voice rung, where nothing moves, the first keyframe is enough unless somebody asks.
-    const free = !this.#building && (moves || requested || !this.#references.size);
+    const free = !this.#building && !this.#firstIsUnderWay && (moves || requested || !this.#references.size);
     const spare = this.#sender.spare && !delivering;
     const done = await this.#pipeline.process(picture, mediaMs, this.#usable, { calling, requested, free, spare });
     this.#draw(done);

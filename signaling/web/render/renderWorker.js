@@ -29,6 +29,8 @@ import { VoiceFeatures } from "./voiceFeatures.js";
 /** @import { Coding } from "../call/coding.js" */
 
 const REPORT_EVERY = 25;
+/** After the first reference is ready: a step of the pictures' grid, and the way there and back. */
+const FIRST_PICTURE_WAIT_MS = 60;
 
 class RenderWorker {
   #port;
@@ -47,6 +49,10 @@ class RenderWorker {
   /** @type {Keyframe[]} */
   #keyframes = [];
   #busy = false;
+  /** Whether nobody of this connection was shown yet. */
+  #blank = true;
+  /** Whether the last thing done was a keyframe. */
+  #prepared = false;
   /** @type {{state: ReferenceState, values: Float32Array, thumbnail: DecodedPicture | null} | null} */
   #last = null;
   #rgba = new Uint8ClampedArray(4 * PICTURE_SIZE_PX * PICTURE_SIZE_PX);
@@ -97,6 +103,7 @@ class RenderWorker {
     this.#gallery = new Map();
     this.#keyframes = [];
     this.#waiting = null;
+    this.#blank = true;
     this.#ears?.reset();
     this.#mouth = new VoiceMouth(this.#lips);
     this.#sent.close();
@@ -107,18 +114,26 @@ class RenderWorker {
     return new SentPictures((kind, malformed) => this.#port.postMessage({ type: "video-broken", kind, malformed }));
   }
 
-  /** One thing after the other; a keyframe goes first, because pictures need it. */
+  /** One thing after the other. */
   async #work() {
     if (this.#busy) return;
     this.#busy = true;
     while (this.#keyframes.length || this.#waiting !== null) {
-      const keyframe = this.#keyframes.shift();
+      const keyframe = this.#picturesTurn ? undefined : this.#keyframes.shift();
       if (keyframe !== undefined) await this.#prepare(keyframe);
       else await this.#show(/** @type {PictureDue} */ (this.#waiting));
+      this.#prepared = keyframe !== undefined;
       // Messages that came meanwhile are looked at before the next picture: the newest wins.
-      await new Promise((resolve) => setTimeout(resolve));
+      const first = this.#prepared && this.#gallery.size === 1;
+      await new Promise((resolve) => setTimeout(resolve, first ? FIRST_PICTURE_WAIT_MS : 0));
     }
     this.#busy = false;
+  }
+
+  /** A keyframe goes first, because pictures need it; but after each one a picture that is ready to be shown has its turn. */
+  get #picturesTurn() {
+    const keyframeId = this.#waiting?.keyframeId ?? null;
+    return this.#prepared && keyframeId !== null && this.#gallery.has(keyframeId);
   }
 
   /** @param {Keyframe} keyframe */
@@ -130,6 +145,7 @@ class RenderWorker {
       const decoded = await decodeKeyframePicture(keyframe.image, widthPx, heightPx);
       const whole = widthPx === PICTURE_SIZE_PX && heightPx === PICTURE_SIZE_PX;
       const rgb = whole ? decoded : resized(decoded, widthPx, heightPx, PICTURE_SIZE_PX);
+      if (this.#blank && gallery === this.#gallery) this.#showStill(rgb);
       const state = await this.#networks.renderer.encodeReference(keyframe, rgb);
       if (gallery !== this.#gallery) return;
       gallery.delete(keyframeId);
@@ -143,6 +159,16 @@ class RenderWorker {
       if (!malformed) console.error("a reference could not be prepared", error);
       this.#port.postMessage({ type: "reference", keyframeId, usable: false, malformed });
     }
+  }
+
+  /**
+   * The first keyframe as it was sent: somebody to look at, while the network gets to know the face.
+   * @param {Uint8ClampedArray} rgb
+   */
+  #showStill(rgb) {
+    intoRgba(rgb, this.#rgba);
+    this.#screen.draw(this.#rgba, Mark.STILL);
+    this.#blank = false;
   }
 
   /** @param {PictureDue} due */
@@ -176,6 +202,7 @@ class RenderWorker {
     if (picture === this.#filmed.picture && frozen === this.#filmed.frozen) return false;
     intoRgba(atFullSize(picture), this.#rgba);
     this.#screen.draw(this.#rgba, frozen ? Mark.FROZEN : Mark.VIDEO);
+    this.#blank = false;
     this.#filmed = found;
     this.#last = null;
     return true;

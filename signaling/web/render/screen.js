@@ -7,7 +7,7 @@
 import { PICTURE_SIZE_PX } from "../call/limits.js";
 
 /** What the mark of a picture says. */
-export const Mark = Object.freeze({ REBUILT: "reconstructed", VIDEO: "video", FROZEN: "video, frozen" });
+export const Mark = Object.freeze({ REBUILT: "reconstructed", STILL: "still picture", VIDEO: "video", FROZEN: "video, frozen" });
 const WAITING_TEXT = ["waiting for", "the first picture"];
 /** Canvas pixels a side: the mark stays sharp when the picture is enlarged. */
 export const CANVAS_PX = 2 * PICTURE_SIZE_PX;
