@@ -35,6 +35,18 @@ APART = """async (size) => {
   return levelsApart(...opened);
 }"""
 
+CAMERA = """async (device) => {
+  const [{ readManifest }, { openCameraNetworks }] = await Promise.all([
+    import("/render/engine.js"), import("/face/cameraNetworks.js"),
+  ]);
+  const warnings = [];
+  console.warn = (...words) => warnings.push(words.join(" "));
+  const networks = await openCameraNetworks(await readManifest(), 1, device);
+  const image = { data: new Float32Array(192 * 192 * 3).fill(0.5), dims: [1, 192, 192, 3] };
+  const { presence_logit: presence } = await networks.mesh.run({ image });
+  return { presence: presence.data[0], names: Object.keys(networks), warnings };
+}"""
+
 
 @pytest.fixture(scope="module")
 def with_card(playwright_api: Any, media: FakeMedia) -> Iterator[Any]:
@@ -76,3 +88,12 @@ def test_without_a_card_the_page_goes_on_with_the_processor(chromium: Any, servi
     page.goto(service.page)
     assert page.evaluate(OPENED, {"device": "webgpu"})["opened"] == "wasm"
     page.close()
+
+
+@pytest.mark.slow
+def test_the_cameras_networks_on_a_card_give_the_processors_numbers(card_page: Any) -> None:
+    """Minutes: the imitated card translates the shaders of three networks."""
+    on_processor, on_card = [card_page.evaluate(CAMERA, device) for device in ("wasm", "webgpu")]
+    assert on_card["names"] == ["detector", "mesh", "segmentation", "analyser"]
+    assert on_card["warnings"] == [], "all three agreed"
+    assert on_card["presence"] == pytest.approx(on_processor["presence"], rel=0.01)

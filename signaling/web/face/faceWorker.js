@@ -11,7 +11,8 @@ import { GALLERY_SIZE, KEYFRAME_PART_PAYLOAD_BYTES, PICTURE_SIZE_PX, PICTURE_STE
 import { dequantiseMotion } from "../codec/motionCode.js";
 import { PictureState } from "../codec/due.js";
 import { KeyframeFormat } from "../codec/frames.js";
-import { openGraph, readManifest } from "../render/engine.js";
+import { readManifest } from "../render/engine.js";
+import { openCameraNetworks } from "./cameraNetworks.js";
 import { CameraPixels } from "./cameraPixels.js";
 import { KeyframeEncoder } from "./keyframeEncoder.js";
 import { KeyframeKind } from "./keyframePolicy.js";
@@ -22,6 +23,7 @@ import { FaceTracker } from "./tracker.js";
 
 /** @import { Keyframe, MotionFrame } from "../codec/frames.js" */
 /** @import { Picture } from "./image.js" */
+/** @import { Device } from "../render/engine.js" */
 /** @import { ReferenceCode } from "./motionEncoder.js" */
 /** @import { Draft, Motion, Processed } from "./pipeline.js" */
 /** @import { Reference } from "./referenceChoice.js" */
@@ -287,11 +289,10 @@ let worker = null;
 /** @type {any[]} What came before the networks were there. */
 let early = [];
 
-/** @param {ReadableStream<VideoFrame>} readable @param {number} threads Of the networks. */
-async function run(readable, threads) {
+/** @param {ReadableStream<VideoFrame>} readable @param {number} threads Of the networks. @param {Device | null} device */
+async function run(readable, threads, device) {
   const [coding, manifest] = await Promise.all([loadCoding(), readManifest()]);
-  const names = ["priors/face_detector.onnx", "priors/face_mesh.onnx", "priors/segmentation.onnx", "analyser/analyser.onnx"];
-  const [detector, mesh, segmentation, analyser] = await Promise.all(names.map((name) => openGraph(name, manifest, threads)));
+  const { detector, mesh, segmentation, analyser } = await openCameraNetworks(manifest, threads, device);
   const coder = new MotionEncoder(analyser, coding);
   const made = new FaceWorker(coding, new FacePipeline(new FaceTracker(detector, mesh), segmentation, coder), coder);
   early.forEach((message) => made.take(message));
@@ -302,7 +303,7 @@ async function run(readable, threads) {
 
 self.onmessage = ({ data }) => {
   if (data.type === "start") {
-    run(data.readable, data.threads).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
+    run(data.readable, data.threads, data.device).catch((error) => postMessage({ type: "broken", message: String(error?.message ?? error) }));
   } else if (worker === null) early.push(data);
   else worker.take(data);
 };

@@ -16,12 +16,13 @@ export class Face {
    * @param {MediaStreamTrack} track
    * @param {(report: FaceReport) => void} onReport
    * @param {(message: string) => void} onFailure
+   * @param {import("../render/engine.js").Device | null} device For its networks; null: what is faster.
    */
-  constructor(track, onReport, onFailure) {
+  constructor(track, onReport, onFailure, device) {
     const { readable } = new MediaStreamTrackProcessor({ track });
     this.#worker.onmessage = ({ data }) => (data.type === "face" ? onReport(data) : onFailure(data.message));
     this.#worker.onerror = (event) => onFailure(event.message);
-    this.#worker.postMessage({ type: "start", readable, threads: threadsHere() }, [readable]);
+    this.#worker.postMessage({ type: "start", readable, threads: threadsHere(), device }, [readable]);
   }
 
   /** @param {HTMLCanvasElement} element Where to draw what is sent. */

@@ -143,7 +143,8 @@ async function openChosen() {
   preview.srcObject = media;
   const [track] = media?.getVideoTracks() ?? [];
   if (track !== undefined && support?.camera) {
-    camera = new Face(track, (report) => (face = report), fail);
+    const { device } = askedNetwork(new URLSearchParams(location.search));
+    camera = new Face(track, (report) => (face = report), fail, device);
     camera.draw(freshCanvas(byId("crop"), "What will be sent: the square around your face"));
   }
   if (track !== undefined) await preview.play();
