@@ -1,11 +1,12 @@
 """The mouth from the voice, where motion does not say how it moves: on the voice rung and while motion is missing.
 
-    voice branch --expression (16)--> lips only --> smoothed --> values.expression + voice_share * mouth
+    voice branch --expression (16)--> less what values hold of it --> lips only --> smoothed --> values.expression + mouth
+                                      (receiver/voice_anchor.py)
 
 The branch was trained on the lips alone: what its expression does to the rest of a face means nothing. So it is replaced by the
 expression that moves the lips like it and everything else as little as possible (least squares on the mesh basis).
 
-Must not import engines. Invariant: the mouth moves continuously; without voice it eases to how the branch draws silence.
+Must not import engines. Invariant: the mouth moves continuously.
 """
 
 from dataclasses import replace
@@ -41,7 +42,7 @@ class VoiceMouth:
         self._media_ms: int | None = None
 
     def follow(self, expression: Array, media_ms: int) -> None:
-        """Move towards what the voice branch expects at media_ms, expression (16,)."""
+        """Move towards how the voice wants the mouth at media_ms on top of motion's values, expression (16,)."""
         target = expression @ lips_only()
         past_ms = PICTURE_STEP_MS if self._media_ms is None else max(0, media_ms - self._media_ms)
         share = np.float32(1 - np.exp(-past_ms / SMOOTHING_MS))
@@ -49,12 +50,9 @@ class VoiceMouth:
         self._now = target if arrived else np.asarray(self._now + share * (target - self._now), np.float32)
         self._media_ms = media_ms
 
-    def move(self, values: MotionValues, share: float) -> MotionValues:
-        """values with `share`, 0..1, of the mouth on top; values themselves for 0."""
-        if share == 0.0:
-            return values
-        moved = np.asarray(values.expression + np.float32(share) * self._now, np.float32)
-        return replace(values, expression=moved)
+    def move(self, values: MotionValues) -> MotionValues:
+        """values with the mouth on top."""
+        return replace(values, expression=np.asarray(values.expression + self._now, np.float32))
 
 
 @cache

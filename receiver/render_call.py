@@ -26,6 +26,7 @@ from receiver.mouth import VoiceMouth
 from receiver.picture_shelf import PictureShelf
 from receiver.reference_store import ReferenceStore
 from receiver.video_decoder import DecodedPicture, VideoDecoder
+from receiver.voice_anchor import VoiceAnchor
 from receiver.voice_features import VoiceFeatures
 from shared.coding.motion_code import motion_vector
 from shared.coding.motion_layout import MotionValues
@@ -150,7 +151,7 @@ class RenderCall:
         self.dropped = 0
         self._id, self._lanes, self._callbacks, self._ears = call_id, lanes, callbacks, ears
         self._store = ReferenceStore(lanes.backend)
-        self._mouth = VoiceMouth()
+        self._mouth, self._anchor = VoiceMouth(), VoiceAnchor()
         self._heard: deque[VoicePacket] = deque(maxlen=EARS_QUEUE)
         self._decoders = {kind: VideoDecoder(now_us) for kind in VideoKind}
         self._shelves = {kind: PictureShelf() for kind in VideoKind}
@@ -250,8 +251,15 @@ class RenderCall:
         while self._heard:
             self._ears.push(self._heard.popleft())
         heard = self._ears.listen(due.media_ms)
-        self._mouth.follow((heard or self._ears.silence).expression, due.media_ms)
+        now = (heard or self._ears.silence).expression
+        taken_ms = None if due.keyframe_id is None else self._store.media_ms(due.keyframe_id)
+        self._mouth.follow(now - self._anchor.held(due, taken_ms, now, self._said), due.media_ms)
         return None if heard is None else heard.features
+
+    def _said(self, media_ms: int) -> Array:
+        """The lips that the voice expects at another time than now; those of silence where it is not known any more."""
+        assert self._ears is not None
+        return (self._ears.listen(media_ms) or self._ears.silence).expression
 
     def _request(self, due: PictureDue, voice: Array | None) -> RenderRequest | Rendered:
         """What to ask of the network, or a picture that needs no asking."""
@@ -260,7 +268,8 @@ class RenderCall:
             state is None or due.values is None
         ):  # nothing yet, or it left the gallery while this picture waited
             return Rendered(self._waits(due), self._last.picture, 0.0)
-        values = due.values if self._ears is None else self._mouth.move(due.values, due.voice_share)
+        speaks = self._ears is not None and due.voice_share > 0.0
+        values = self._mouth.move(due.values) if speaks else due.values
         small = self._shelves[VideoKind.THUMBNAIL].nearest(due.media_ms)
         thumbnail = None if small is None else small.picture
         still = due.state in (PictureState.HELD, PictureState.VOICE)
@@ -278,7 +287,7 @@ class RenderCall:
         found = self._shelves[VideoKind.VIDEO].newest(due.media_ms)
         if found is None:
             return None
-        age_ms, pose_ms = due.media_ms - found.media_ms, _pose_ms(due)
+        age_ms, pose_ms = due.media_ms - found.media_ms, due.pose_ms
         stands = age_ms <= VIDEO_HOLD_MAX_MS
         motion_goes_on = pose_ms is not None and pose_ms - found.media_ms > VIDEO_LEAVE_MS
         if motion_goes_on or (due.state is PictureState.VOICE and not stands):
@@ -296,12 +305,3 @@ def _at_full_size(found: DecodedPicture) -> DecodedPicture:
     picture = np.asarray(cv2.resize(found.picture, side, interpolation=cv2.INTER_CUBIC), np.uint8)
     picture.setflags(write=False)
     return DecodedPicture(found.media_ms, picture)
-
-
-def _pose_ms(due: PictureDue) -> int | None:
-    """Media time of the newest received pose, None: there was none for this keyframe."""
-    without_pose = due.values is None or (due.state not in _RECEIVED and due.pose_age_ms == 0)
-    return None if without_pose else due.media_ms - due.pose_age_ms
-
-
-_RECEIVED = (PictureState.FRESH, PictureState.INTERPOLATED, PictureState.BLENDED)

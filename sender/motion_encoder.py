@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models.weights import open_verified
+from models.weights import int8_or_whole, open_verified, read_manifest
 from shared.coding import mesh_motion
 from shared.coding.motion_code import quantise_motion
 from shared.coding.motion_layout import CODES, KEYPOINTS, MASK_SIDE, MotionValues
@@ -38,11 +38,13 @@ class MotionEncoder:
     """Runs the analyser network (learned keypoints, eye and mouth codes) and fits the mesh code."""
 
     def __init__(self, threads: int = 1) -> None:
-        """Open the verified analyser. Raises UserError when its file is missing or altered."""
+        """Open the verified analyser, its int8 copy where there is one. Raises UserError when its file is missing or altered."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(
-            str(open_verified(ANALYSER)), options, providers=["CPUExecutionProvider"]
+            str(open_verified(int8_or_whole(ANALYSER, read_manifest()))),
+            options,
+            providers=["CPUExecutionProvider"],
         )
 
     def make_reference(self, picture: NDArray[np.uint8], landmarks: Array, mask: Array) -> ReferenceCode:

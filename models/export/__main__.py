@@ -3,7 +3,7 @@
     python -m models.export --checkpoint FILE.pt [--cache DIR] [--detector] [--out models/weights]
 
 `--detector` also replaces analyser and voice branch: that is a new bitstream, and other receivers no longer understand it.
-Without `--cache` no int8 copy is made, and the one of the weights before is removed. Every graph is made and checked before the
+Without `--cache` no int8 copies are made, and those of the weights before are removed. Every graph is made and checked before the
 first file is replaced, so an interrupted export leaves what was there.
 """
 
@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from models.export.calibration import calibration_feeds
+from models.export.calibration import Feeds, analyser_feeds, calibration_feeds
 from models.export.manifest import write_manifest
 from models.export.onnx_files import export_graph, shared_graphs, size_graphs
 from models.export.quantise import quantise
 from models.networks.codec import Codec
 from models.training.checkpoint import load_checkpoint, load_codec
 from models.training.dataset import open_cache
-from models.weights import WEIGHTS_DIR
+from models.weights import INT8, WEIGHTS_DIR, int8_name
 from shared.errors import UserError
 
 
@@ -64,8 +64,8 @@ def _export(options: argparse.Namespace) -> None:
         raise UserError(
             f"The export could not be written to {options.out} ({error}). Free some disk space."
         ) from error
-    small = f"{codec.renderer.size.name}/render.int8.onnx"
-    if small not in made:
+    whole = [name for name in made if not name.endswith(INT8)]
+    for small in {int8_name(name) for name in whole} - set(made):
         # A copy of the weights before would be preferred to what was just exported.
         (options.out / small).unlink(missing_ok=True)
 
@@ -77,11 +77,16 @@ def _make(codec: Codec, options: argparse.Namespace, folder: Path) -> list[str]:
         print(f"{name}: differs from torch by {export_graph(graph, folder / name):.1e}")
     if not options.cache:
         return list(graphs)
-    size = codec.renderer.size.name
-    feeds = calibration_feeds(codec, open_cache(options.cache))
-    quantise(folder / size / "render.onnx", folder / size / "render.int8.onnx", feeds)
-    print(f"{size}/render.int8.onnx: calibrated on {len(feeds)} samples")
-    return [*graphs, f"{size}/render.int8.onnx"]
+    clips = open_cache(options.cache)
+    calibrated: dict[str, list[Feeds]] = {
+        f"{codec.renderer.size.name}/render.onnx": calibration_feeds(codec, clips)
+    }
+    if options.detector:
+        calibrated["analyser/analyser.onnx"] = analyser_feeds(clips)
+    for name, feeds in calibrated.items():
+        quantise(folder / name, folder / int8_name(name), feeds)
+        print(f"{int8_name(name)}: calibrated on {len(feeds)} samples")
+    return [*graphs, *map(int8_name, calibrated)]
 
 
 def _runs(options: argparse.Namespace) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from models.weights import WEIGHTS_DIR, sha256_of
+from models.weights import INT8, WEIGHTS_DIR, sha256_of
 
 OWN_LICENCE = "MIT code; weights for research (see MODEL_CARD.md)"
 PRIOR_LICENCE = "Apache-2.0 (MediaPipe, converted by models/priors/convert.py)"
@@ -17,7 +17,8 @@ def write_manifest(runs: dict[str, str], folder: Path = WEIGHTS_DIR) -> Path:
     for file in sorted(folder.rglob("*.onnx")):
         name = file.relative_to(folder).as_posix()
         group = name.split("/")[0]
-        run = runs.get(group) or old.get(name, {}).get("run", "models/priors/convert.py")
+        known = old.get(name) or old.get(name.replace(INT8, ".onnx"), {})
+        run = runs.get(group) or known.get("run", "models/priors/convert.py")
         licence = PRIOR_LICENCE if group == "priors" else OWN_LICENCE
         files[name] = {
             "sha256": sha256_of(file),

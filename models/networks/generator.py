@@ -64,24 +64,47 @@ class Regions(nn.Module):
         return features + maps[:, :1] * mouth + maps[:, 1:] * eyes
 
 
+class Join(Conv):
+    """Mixes what comes from below with what the reference says, both (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(2 * channels, channels)
+
+    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
+        """Return the mixture."""
+        return super().forward(torch.cat((below, beside), dim=1))
+
+
+class Sum(nn.Module):
+    """In place of a `Join`, where both sides come from a convolution that can mix them as well."""
+
+    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
+        """below, beside (B, C, H, W) -> (B, C, H, W)."""
+        return F.relu(below + beside)
+
+
 class Generator(nn.Module):
     """ReferenceFeatures, Motion, Driving -> picture (B, 3, 256, 256) in 0..1."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         c128, c64, c32 = size.reference_128, size.reference_64, size.reference_32
-        self.blocks32 = nn.ModuleList(ModulatedBlock(c32, IDENTITY) for _ in range(size.blocks_32))
+        self.sparing = size.sparing
+        self.blocks32 = nn.ModuleList(ModulatedBlock(c32, IDENTITY, size.leak) for _ in range(size.blocks_32))
         self.to64 = nn.Conv2d(c32, c64, 1)
         self.thumbnail64 = conv(4, c64)
-        self.merge64 = Conv(2 * c64, c64, size.mix_kernel)
+        self.merge64 = Sum() if size.sparing else Join(c64)
         self.regions64 = Regions(c64)
-        self.block64 = ModulatedBlock(c64, IDENTITY)
+        self.block64 = ModulatedBlock(c64, IDENTITY, size.leak)
         self.to128 = nn.Conv2d(c64, c128, 1)
-        self.pixels128 = Conv(3, c128, stride=2)
-        self.merge128 = Conv(2 * c128, c128, size.mix_kernel)
-        self.regions128 = Regions(c128)
-        self.block128 = ModulatedBlock(c128, IDENTITY)
-        self.head = conv(c128, 16, size.mix_kernel)
+        self.pixels128 = Conv(3, c128, stride=2, leak=size.leak)
+        self.merge128 = Sum() if size.sparing else Join(c128)
+        if size.sparing:
+            self.plain128 = Conv(c128, c128, leak=size.leak)
+        else:
+            self.regions128 = Regions(c128)
+            self.block128 = ModulatedBlock(c128, IDENTITY)
+        self.head = conv(c128, 16, 1 if size.sparing else 3)
         nn.init.normal_(self.head.weight, std=0.01)
         with torch.no_grad():
             self.head.bias.zero_()
@@ -105,19 +128,22 @@ class Generator(nn.Module):
         return torch.clamp(generated + blend * (warped.picture - generated), 0.0, 1.0)
 
     def _blocks(self) -> list[ModulatedBlock]:
-        return [*cast(Iterable[ModulatedBlock], self.blocks32), self.block64, self.block128]
+        blocks = [*cast(Iterable[ModulatedBlock], self.blocks32), self.block64]
+        return blocks if self.sparing else [*blocks, self.block128]
 
     def _features(self, warped: Warped, modulation: Tensor, driving: Driving) -> Tensor:
-        *for32, for64, for128 = modulation.split([2 * block.channels for block in self._blocks()], dim=1)
-        conditions, regions = driving.conditions(), region_maps(driving.driving_points, 128)
+        said = list(modulation.split([2 * block.channels for block in self._blocks()], dim=1))
+        conditions = driving.conditions()
+        regions = region_maps(driving.driving_points, 64 if self.sparing else 128)
         x = warped.features_32
-        for block, said in zip(self.blocks32, for32, strict=True):
-            x = block(x, said)
+        for block in self.blocks32:
+            x = block(x, said.pop(0))
         # Added, not joined: a number of channels that 16 divides is laid out anew several times faster.
         x = resize(self.to64(x), 64) + self.thumbnail64(driving.thumbnail_planes())
-        x = self.merge64(torch.cat((x, warped.features_64), dim=1))
-        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), for64)
-        x = resize(self.to128(x), 128)
+        x = self.merge64(x, warped.features_64)
+        x = self.block64(self.regions64(x, conditions, resize(regions, 64)), said.pop(0))
         pixels = self.pixels128(warped.picture * 2 - 1) * warped.visible
-        x = self.merge128(torch.cat((x, pixels), dim=1))
-        return self.block128(self.regions128(x, conditions, regions), for128) + pixels
+        x = self.merge128(resize(self.to128(x), 128), pixels)
+        if self.sparing:
+            return self.plain128(x) + pixels
+        return self.block128(self.regions128(x, conditions, regions), said.pop(0)) + pixels

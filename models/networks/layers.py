@@ -1,5 +1,7 @@
 """Small building blocks that the networks share."""
 
+from typing import Any, Final
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,11 +12,21 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
 
-class Conv(nn.Sequential):
-    """Convolution and leaky ReLU: (B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
+LEAK: Final = 0.2
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__(conv(inputs, outputs, kernel, stride), nn.LeakyReLU(0.2))
+
+def activation(leak: float = LEAK) -> nn.Module:
+    """Return a leaky ReLU, or with no leak a ReLU, which an int8 convolution brings along for nothing."""
+    return nn.LeakyReLU(leak) if leak else nn.ReLU()
+
+
+class Conv(nn.Sequential):
+    """Convolution and activation: (B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, leak: float = LEAK
+    ) -> None:
+        super().__init__(conv(inputs, outputs, kernel, stride), activation(leak))
 
 
 class ModulatedBlock(nn.Module):
@@ -24,9 +36,10 @@ class ModulatedBlock(nn.Module):
     reference's, so what it says is computed once a keyframe. The modulation starts as the identity.
     """
 
-    def __init__(self, channels: int, identity: int) -> None:
+    def __init__(self, channels: int, identity: int, leak: float = LEAK) -> None:
         super().__init__()
         self.first, self.second = conv(channels, channels), conv(channels, channels)
+        self.activation = activation(leak)
         self.channels = channels
         self.modulation = nn.Linear(identity, 2 * channels)
         nn.init.zeros_(self.modulation.weight)
@@ -41,7 +54,7 @@ class ModulatedBlock(nn.Module):
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Return x plus its modulated correction."""
         gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
-        return x + self.second(F.leaky_relu(self.first(x), 0.2) * gain + shift)
+        return x + self.second(self.activation(self.first(x)) * gain + shift)
 
 
 def resize(x: Tensor, side: int) -> Tensor:
@@ -63,14 +76,14 @@ def identity_grid(side: int, like: Tensor) -> Tensor:
 def warp(features: Tensor, flow: Tensor) -> Tensor:
     """Return features (B, C, H, W) looked up at `identity + flow`; flow (B, 2, h, w) is resized to H x W.
 
-    Always in float32: bf16 coordinates lose whole pixels.
+    Beyond the edges the edge's value is repeated. Always in float32: bf16 coordinates lose whole pixels.
     """
     side = features.shape[-1]
+    # Places are kept inside here and not by padding with the border: only without one has ONNX Runtime a fast look-up.
+    edge = 1 - 1 / side
     with torch.autocast(features.device.type, enabled=False):
         grid = identity_grid(side, flow) + resize_flow(flow.float(), side).permute(0, 2, 3, 1)
-        return F.grid_sample(
-            features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-        )
+        return F.grid_sample(features.float(), grid.clamp(-edge, edge), mode="bilinear", align_corners=False)
 
 
 def resize_flow(flow: Tensor, side: int) -> Tensor:
@@ -95,6 +108,21 @@ def look_up_matrix(places: Tensor, side: int) -> Tensor:
     return torch.clamp(1 - (places.clamp(0, side - 1)[..., None] - nodes).abs(), min=0.0)
 
 
+class _Levels(torch.autograd.Function):
+    """The rounding of `levels`; as ONNX one operation instead of four on the largest tensor that there is."""
+
+    @staticmethod
+    def forward(_context: Any, picture: Tensor) -> Tensor:
+        return (picture.float() * 255.0).round().clamp(0, 255).to(torch.uint8)
+
+    @staticmethod
+    def symbolic(graph: Any, picture: Any) -> Any:
+        step = graph.op("Constant", value_t=torch.tensor(1 / 255))
+        zero = graph.op("Constant", value_t=torch.tensor(0, dtype=torch.uint8))
+        return graph.op("QuantizeLinear", picture, step, zero)
+
+
 def levels(picture: Tensor) -> Tensor:
-    """Return a picture (B, 3, H, W) in 0..1 as uint8 (B, H, W, 3), rounded half up."""
-    return (picture.float() * 255.0 + 0.5).permute(0, 2, 3, 1).contiguous().to(torch.uint8)
+    """Return a picture (B, 3, H, W) in 0..1 as uint8 (B, H, W, 3), rounded to the nearest level."""
+    rounded: Tensor = _Levels.apply(picture)
+    return rounded.permute(0, 2, 3, 1).contiguous()

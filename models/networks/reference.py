@@ -64,9 +64,14 @@ class ReferenceEncoder(nn.Module):
             *(ResidualBlock(size.clean) for _ in range(CLEAN_BLOCKS)),
             conv(size.clean, 12),
         )
+        # A sum cannot mix channels as a join does; done here it is done once a keyframe.
+        self.mix64 = nn.Conv2d(c64, c64, 1) if size.sparing else nn.Identity()
         self.motion = conv(c64 + 4, REFERENCE_MOTION)
         self.identity = nn.Sequential(Conv(c32, c32, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
                                       nn.Linear(c32, IDENTITY), nn.Tanh())  # fmt: skip
+        if size.sparing:
+            nn.init.dirac_(self.mix64.weight)
+            nn.init.zeros_(self.mix64.bias)
         nn.init.zeros_(self.clean[-1].weight)
         nn.init.zeros_(self.clean[-1].bias)
 
@@ -81,4 +86,4 @@ class ReferenceEncoder(nn.Module):
         small = resize(whole, 64)
         motion = torch.cat((self.motion(torch.cat((f64, small), dim=1)), small[:, 3:].to(f64.dtype)), dim=1)
         picture = torch.clamp(image + correction.float(), 0.0, 1.0)
-        return ReferenceFeatures(picture, f64, f32, motion, self.identity(f32))
+        return ReferenceFeatures(picture, self.mix64(f64), f32, motion, self.identity(f32))

@@ -23,6 +23,7 @@ from models.runtime.base import (
     ReferenceState,
 )
 from models.runtime.tensors import DRIVING_INPUTS, driving_inputs, only_picture, reference_inputs
+from models.weights import int8_or_whole
 from shared.coding.motion_layout import MotionValues
 from shared.errors import UserError
 
@@ -98,8 +99,7 @@ def weight_names(size: str, available: Collection[str]) -> tuple[str, str]:
     The keyframe's own graph stays in float32: it runs once, and its errors would stay for as long as the keyframe.
     """
     encode, render = float_names(size)
-    small = f"{size}/render.int8.onnx"
-    return encode, small if small in available else render
+    return encode, int8_or_whole(render, available)
 
 
 def float_names(size: str) -> tuple[str, str]:

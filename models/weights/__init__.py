@@ -9,6 +9,7 @@ bytes were hashed in this process and found equal to the `manifest.json` beside 
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,8 @@ class WeightFile:
     run: str
 
 
+INT8 = ".int8.onnx"
+"""How the names of int8 copies end."""
 _own: list[Path] = []
 """The folder that `use_weights` named, if any."""
 
@@ -117,6 +120,17 @@ def sha256_of(path: Path) -> str:
     """Return the hex SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def int8_name(name: str) -> str:
+    """Name of the int8 copy that weight file `name` has or would have."""
+    return name.removesuffix(".onnx") + INT8
+
+
+def int8_or_whole(name: str, available: Collection[str]) -> str:
+    """Name of the int8 copy of `name` if it is among `available` (such as `read_manifest()`), else `name` itself."""
+    small = int8_name(name)
+    return small if small in available else name
 
 
 def bundle_digest(names: list[str]) -> str:

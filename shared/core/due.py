@@ -1,7 +1,8 @@
-"""What the playout hands to a renderer and to a voice decoder. Frozen values, no behaviour."""
+"""What the playout hands to a renderer and to a voice decoder. Frozen values, and what follows from them."""
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from shared.coding.motion_layout import MotionValues
 from shared.frames import VoicePacket
@@ -28,6 +29,10 @@ class PictureState(Enum):
     """No keyframe yet: nothing to show."""
 
 
+RECEIVED: Final = (PictureState.FRESH, PictureState.INTERPOLATED, PictureState.BLENDED)
+"""States of pictures for whose very time there is motion."""
+
+
 @dataclass(frozen=True, slots=True)
 class PictureDue:
     """A picture to show at local time due_us, at media_ms on the media clock.
@@ -44,6 +49,12 @@ class PictureDue:
     values: MotionValues | None = None
     pose_age_ms: int = 0
     voice_share: float = 0.0
+
+    @property
+    def pose_ms(self) -> int | None:
+        """Media time of the newest received pose that values rest on, None: there was none for this keyframe."""
+        without = self.values is None or (self.state not in RECEIVED and self.pose_age_ms == 0)
+        return None if without else self.media_ms - self.pose_age_ms
 
 
 @dataclass(frozen=True, slots=True)

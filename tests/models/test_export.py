@@ -1,5 +1,6 @@
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from models.export.onnx_files import (
     size_graphs,
 )
 from models.export.quantise import quantise
-from models.networks.codec import Codec
+from models.networks.codec import KEYPOINT_STEP, Codec
 from models.networks.layers import levels
+from models.networks.renderer import Renderer
+from models.networks.sizes import TINY
 from models.runtime.onnx_backend import OnnxGraph
 from models.runtime.openvino_backend import OpenvinoGraph
 from models.training.checkpoint import save_checkpoint, settings_dict
@@ -205,11 +208,14 @@ def test_the_command_writes_graphs_and_manifest(
     assert "differs from torch by" in capsys.readouterr().out
 
 
-def test_an_int8_copy_of_the_weights_before_does_not_stay(checkpoint: Path, tmp_path: Path) -> None:
-    old = tmp_path / "weights" / "tiny" / "render.int8.onnx"
+@pytest.mark.parametrize(("name", "options"), [("tiny/render", []), ("analyser/analyser", ["--detector"])])
+def test_an_int8_copy_of_the_weights_before_does_not_stay(
+    checkpoint: Path, tmp_path: Path, name: str, options: list[str]
+) -> None:
+    old = tmp_path / "weights" / f"{name}.int8.onnx"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"of other weights")
-    assert main(["--checkpoint", str(checkpoint), "--out", str(tmp_path / "weights")]) == 0
+    assert main(["--checkpoint", str(checkpoint), "--out", str(tmp_path / "weights"), *options]) == 0
     assert not old.exists()
 
 
@@ -244,3 +250,32 @@ def test_an_int8_copy_stays_close_to_its_original(
     assert "QuantizeLinear" in operators
     before, after = (OnnxGraph(path, 1).run(samples[0])["picture"] for path in (source, target))
     assert np.abs(before.astype(int) - after.astype(int)).mean() < 0.02 * 255
+
+
+@torch.no_grad()
+def test_an_int8_analyser_finds_the_keypoints_and_the_same_codes(
+    graphs: dict[str, nn.Module], exported: Path, tmp_path: Path, mesh: np.ndarray
+) -> None:
+    name, target = "analyser/analyser.onnx", tmp_path / "analyser.int8.onnx"
+    inputs = graphs[name].inputs
+    example = (torch.rand(1, 3, 256, 256), torch.from_numpy(mesh)[None], torch.ones(1, 1, 64, 64))
+    sample = dict(zip(inputs, (x.numpy() for x in example), strict=True))
+    quantise(exported / name, target, [sample])
+    before, after = (OnnxGraph(path, 1).run(sample) for path in (exported / name, target))
+    assert 0 < np.abs(before["keypoints"] - after["keypoints"]).max() < KEYPOINT_STEP
+    assert np.array_equal(before["codes"], after["codes"]), "their convolutions stay in float"
+
+
+def test_a_sparing_renderer_has_its_relus_inside_its_convolutions(tmp_path: Path) -> None:
+    sparing = Renderer(replace(TINY, sparing=True)).eval()
+    for parameter in sparing.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    graph, source, target = RenderGraph(sparing), tmp_path / "render.onnx", tmp_path / "render.int8.onnx"
+    export_graph(graph, source)
+    torch.manual_seed(0)
+    quantise(source, target, [dict(zip(graph.inputs, (x.numpy() for x in graph.example()), strict=True))])
+    nodes = onnx.load(str(target)).graph.node
+    made_by = {output: node for node in nodes for output in node.output}
+    assert not [node for node in nodes if node.op_type == "LeakyRelu"]
+    after = [made_by[node.input[0]].op_type for node in nodes if node.op_type == "Relu"]
+    assert "Conv" not in after

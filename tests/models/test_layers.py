@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.networks.layers import Conv, ModulatedBlock, conv, identity_grid, resize, warp
+from models.networks.layers import Conv, ModulatedBlock, activation, conv, identity_grid, levels, resize, warp
 
 
 @pytest.mark.parametrize(("stride", "side"), [(1, 16), (2, 8)])
@@ -56,3 +56,25 @@ def test_a_warp_stays_exact_under_autocast() -> None:
     x, flow = torch.rand(1, 3, 64, 64), torch.full((1, 2, 64, 64), 2 / 64)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(warp(x, flow), warp(x.float(), flow))
+
+
+@pytest.mark.parametrize("side", [8, 64])
+def test_a_warp_repeats_the_edge_beyond_the_picture(side: int) -> None:
+    x, flow = torch.rand(2, 5, side, side), torch.randn(2, 2, side, side)
+    grid = identity_grid(side, flow) + flow.permute(0, 2, 3, 1)
+    assert grid.abs().max() > 1.5, "some places are far outside"
+    padded = torch.nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    assert torch.allclose(warp(x, flow), padded, atol=1e-5)
+
+
+def test_levels_are_the_nearest_and_channels_come_last() -> None:
+    picture = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0, 1.2, -0.2]).reshape(1, 3, 1, 2)
+    found = levels(picture)
+    assert found.shape == (1, 1, 2, 3) and found.dtype == torch.uint8
+    assert found.permute(0, 3, 1, 2).flatten().tolist() == [0, 0, 1, 255, 255, 0]
+
+
+def test_an_activation_leaks_as_much_as_it_is_told() -> None:
+    below = torch.tensor([-1.0, 2.0])
+    assert torch.allclose(activation(0.2)(below), torch.tensor([-0.2, 2.0]))
+    assert isinstance(activation(0.0), torch.nn.ReLU), "which an int8 convolution takes in"

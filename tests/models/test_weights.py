@@ -10,6 +10,7 @@ from models.weights import (
     WEIGHTS_DIR,
     WeightFile,
     bundle_digest,
+    int8_or_whole,
     open_verified,
     read_manifest,
     sha256_of,
@@ -138,6 +139,19 @@ def test_ones_own_weights_go_before_the_shipped_ones_with_their_whole_group(own:
     assert open_verified("analyser/analyser.onnx") == WEIGHTS_DIR / "analyser" / "analyser.onnx"
     assert bundle_digest(["lite/render.onnx"]) != sha256_of(own / "lite" / "render.onnx")
     assert read_manifest()["voice/voice.onnx"] == shipped["voice/voice.onnx"]
+
+
+def test_the_int8_copy_is_preferred_where_there_is_one() -> None:
+    assert int8_or_whole("a/b.onnx", {"a/b.onnx", "a/b.int8.onnx"}) == "a/b.int8.onnx"
+    assert int8_or_whole("a/b.onnx", {"a/b.onnx", "c/b.int8.onnx"}) == "a/b.onnx"
+
+
+def test_an_int8_copy_that_is_new_is_of_the_run_of_its_original(own: Path) -> None:
+    from models.export.manifest import write_manifest
+
+    (own / "lite" / "render.int8.onnx").write_bytes(b"smaller")
+    write_manifest({}, own)
+    assert read_manifest(own / "manifest.json")["lite/render.int8.onnx"].run == "my run"
 
 
 def test_ones_own_weights_are_verified_too(own: Path) -> None:

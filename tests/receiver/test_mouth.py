@@ -31,21 +31,20 @@ def test_the_lips_move_as_wanted_and_the_eyes_far_less() -> None:
     assert length(moved(mapped, EYES, centred=False)) < 0.5 * length(moved(EXPRESSIONS, EYES, centred=False))
 
 
-def test_motion_keeps_the_mouth_that_it_has_and_the_voice_gets_its_share() -> None:
+def test_the_mouth_comes_on_top_of_the_motion() -> None:
     mouth, values = VoiceMouth(), motion()
     for index in range(20):
         mouth.follow(EXPRESSIONS[0], index * 40)
-    assert mouth.move(values, 0.0) is values
-    half, full = (mouth.move(values, share).expression for share in (0.5, 1.0))
-    np.testing.assert_allclose(full, EXPRESSIONS[0] @ lips_only(), atol=1e-3)
-    np.testing.assert_allclose(half, full / 2, atol=1e-6)
+    moved = mouth.move(values)
+    np.testing.assert_allclose(moved.expression - values.expression, EXPRESSIONS[0] @ lips_only(), atol=1e-3)
+    np.testing.assert_array_equal(moved.affine, values.affine)
 
 
 def test_the_mouth_moves_smoothly_whatever_the_voice_does() -> None:
     mouth, places = VoiceMouth(), []
     for index in range(40):
         mouth.follow(EXPRESSIONS[index // 20], index * 40)
-        places.append(mouth.move(motion(), 1.0).expression)
+        places.append(mouth.move(motion()).expression)
     change = np.abs((EXPRESSIONS[1] - EXPRESSIONS[0]) @ lips_only()).max()
     steps = np.abs(np.diff(places, axis=0)).max(axis=1)
     assert steps[18] < 1e-3 and 0.3 * change < steps[19] < 0.7 * change
@@ -59,6 +58,6 @@ def test_in_silence_the_lips_close() -> None:
     for index in range(20):
         mouth.follow(ears.silence.expression, index * 40)
     ears.close()
-    expression = mouth.move(motion(), 1.0).expression
+    expression = mouth.move(motion()).expression
     upper, lower = moved(expression, (UPPER_LIP, LOWER_LIP), centred=False)
     assert lower[1] < upper[1], "y points down: the lower lip is higher than in the speaker's mean"

@@ -1,5 +1,5 @@
 /**
- * What the playout hands to a renderer and to a voice decoder (shared/core/due.py). Frozen values, no behaviour.
+ * What the playout hands to a renderer and to a voice decoder (shared/core/due.py). Frozen values, and what follows from them.
  *
  * Must not import anything but types.
  */
@@ -32,6 +32,18 @@ export const PictureState = Object.freeze({
  *   state: "fresh" | "interpolated" | "blended" | "concealed" | "voice" | "video" | "held" | "waiting",
  *   keyframeId: number | null, values: MotionValues | null, poseAgeMs: number, voiceShare: number}>} PictureDue
  */
+
+/** @type {readonly PictureDue["state"][]} States of pictures for whose very time there is motion. */
+export const RECEIVED = Object.freeze([PictureState.FRESH, PictureState.INTERPOLATED, PictureState.BLENDED]);
+
+/**
+ * Media time of the newest received pose that values rest on, null: there was none for this keyframe.
+ * @param {PictureDue} due
+ */
+export function poseMsOf({ values, state, poseAgeMs, mediaMs }) {
+  const without = values === null || (!RECEIVED.includes(state) && poseAgeMs === 0);
+  return without ? null : mediaMs - poseAgeMs;
+}
 
 /**
  * Voice to play from local time dueUs for durationMs. Each follows the one before without a gap in local time. packet:

@@ -9,14 +9,14 @@
  * the processor; one that fails later is left for the processor within the same picture, and for good.
  */
 
-import { openGraph } from "../render/engine.js";
+import { bestFor, openGraph } from "../render/engine.js";
 import { hasGraphicsCard } from "../render/graphicsCard.js";
 
 /** @import { Device, Graph, Manifest, Tensor } from "../render/engine.js" */
 
 /** Runs that are timed, after one that is not. */
 const TIMED = 3;
-/** Of the largest number in an answer, or of a small one: float32 summed in another order differs by a thousandth of this. */
+/** Of the largest number in an answer, or of a small one: float32 summed in another order differs by a thousandth of this, int8 by half. */
 const APART_MAX = 0.01;
 const SMALL = 0.1;
 const MESH_POINTS = 468;
@@ -45,7 +45,7 @@ const TRIALS = Object.freeze({
  * @param {Device | null} asked null: what is faster; "webgpu": also a card that is slower, or only imitated.
  */
 export async function openCameraNetworks(manifest, threads, asked) {
-  const open = (/** @type {string} */ name, /** @type {Device} */ device) => openGraph(name, manifest, threads, device);
+  const open = (/** @type {string} */ name, /** @type {Device} */ device) => openGraph(bestFor(name, manifest, device), manifest, threads, device);
   const names = Object.keys(TRIALS);
   const [detector, ...graphs] = await Promise.all(["priors/face_detector.onnx", ...names].map((name) => open(name, "wasm")));
   if (asked !== "wasm" && (await hasGraphicsCard(asked === "webgpu"))) {

@@ -54,6 +54,17 @@ export async function bundleDigest(names, manifest) {
 }
 
 /**
+ * The int8 copy of a graph where there is one, for a processor; a graphics card takes float32.
+ * @param {string} name
+ * @param {Manifest} manifest
+ * @param {Device} device
+ */
+export function bestFor(name, manifest, device) {
+  const small = name.replace(/\.onnx$/, ".int8.onnx");
+  return device === "wasm" && Object.hasOwn(manifest, small) ? small : name;
+}
+
+/**
  * A verified network.
  * @param {string} name Such as "lite/render.onnx".
  * @param {Manifest} manifest

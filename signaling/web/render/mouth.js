@@ -2,12 +2,13 @@
  * The mouth from the voice, where motion does not say how it moves: on the voice rung and while motion is missing
  * (receiver/mouth.py).
  *
- *     voice branch --expression (16)--> lips only --> smoothed --> values.expression + voiceShare * mouth
+ *     voice branch --expression (16)--> less what values hold of it --> lips only --> smoothed --> values.expression + mouth
+ *                                       (voiceAnchor.js)
  *
  * The branch was trained on the lips alone: what its expression does to the rest of a face means nothing. So it is replaced by
  * the expression that moves the lips like it and everything else as little as possible (least squares on the mesh basis).
  *
- * Must not import engines. Invariant: the mouth moves continuously; without voice it eases to how the branch draws silence.
+ * Must not import engines. Invariant: the mouth moves continuously.
  */
 
 import { PICTURE_STEP_MS } from "../call/limits.js";
@@ -41,7 +42,7 @@ export class VoiceMouth {
   }
 
   /**
-   * Move towards what the voice branch expects at mediaMs.
+   * Move towards how the voice wants the mouth at mediaMs on top of motion's values.
    * @param {Float32Array} expression 16.
    * @param {number} mediaMs
    */
@@ -58,15 +59,12 @@ export class VoiceMouth {
   }
 
   /**
-   * Values with a share of the mouth on top; values themselves for 0.
+   * Values with the mouth on top.
    * @param {MotionValues} values
-   * @param {number} share 0..1.
    * @returns {MotionValues}
    */
-  move(values, share) {
-    if (share === 0) return values;
-    const expression = values.expression.map((value, i) => value + share * this.#now[i]);
-    return Object.freeze({ ...values, expression });
+  move(values) {
+    return Object.freeze({ ...values, expression: values.expression.map((value, i) => value + this.#now[i]) });
   }
 }
 

@@ -19,6 +19,7 @@ import { Networks, TOO_SLOW_MS } from "./networks.js";
 import { intoRgba } from "./renderer.js";
 import { Mark, Screen } from "./screen.js";
 import { atFullSize, SentPictures } from "./sentPictures.js";
+import { VoiceAnchor } from "./voiceAnchor.js";
 import { VoiceFeatures } from "./voiceFeatures.js";
 
 /** @import { Keyframe } from "../codec/frames.js" */
@@ -39,6 +40,7 @@ class RenderWorker {
   #ears;
   #lips;
   #mouth;
+  #anchor = new VoiceAnchor();
   #sent = this.#sentPictures();
   /** What is on show if it was sent as it is. */
   #filmed = { picture: /** @type {DecodedPicture | null} */ (null), frozen: false };
@@ -106,6 +108,7 @@ class RenderWorker {
     this.#blank = true;
     this.#ears?.reset();
     this.#mouth = new VoiceMouth(this.#lips);
+    this.#anchor = new VoiceAnchor();
     this.#sent.close();
     this.#sent = this.#sentPictures();
   }
@@ -176,7 +179,7 @@ class RenderWorker {
     this.#waiting = null;
     try {
       const startMs = performance.now();
-      const voice = await this.#listen(due.mediaMs);
+      const voice = await this.#listen(due);
       const filmed = this.#film(due);
       const computed = filmed === null && (await this.#draw(due, voice));
       const computeMs = computed ? performance.now() - startMs : 0;
@@ -217,7 +220,7 @@ class RenderWorker {
     const reference = keyframeId === null ? undefined : this.#gallery.get(keyframeId)?.state;
     if (reference === undefined || told === null) return false;
     const thumbnail = this.#sent.thumbnail(mediaMs);
-    const values = this.#ears === null ? told : this.#mouth.move(told, voiceShare);
+    const values = this.#ears === null || voiceShare === 0 ? told : this.#mouth.move(told);
     const still = state === PictureState.HELD || state === PictureState.VOICE;
     const vector = motionVector(values);
     const same = still && this.#last?.state === reference && this.#last.thumbnail === thumbnail;
@@ -231,12 +234,21 @@ class RenderWorker {
 
   /**
    * Features (32) of the voice around a picture, which also moves the mouth; null without voice.
-   * @param {number} mediaMs
+   * @param {PictureDue} due
    */
-  async #listen(mediaMs) {
-    if (this.#ears === null) return null;
-    const heard = await this.#ears.listen(mediaMs);
-    this.#mouth.follow((heard ?? this.#ears.silence).expression, mediaMs);
+  async #listen(due) {
+    const ears = this.#ears;
+    if (ears === null) return null;
+    const [mouth, anchor] = [this.#mouth, this.#anchor];
+    const said = async (/** @type {number} */ mediaMs) => ((await ears.listen(mediaMs)) ?? ears.silence).expression;
+    const heard = await ears.listen(due.mediaMs);
+    const now = (heard ?? ears.silence).expression;
+    const taken = due.keyframeId === null ? undefined : this.#gallery.get(due.keyframeId)?.keyframe.mediaMs;
+    const held = await anchor.held(due, taken ?? null, now, said);
+    mouth.follow(
+      now.map((value, i) => value - held[i]),
+      due.mediaMs,
+    );
     return heard?.features ?? null;
   }
 

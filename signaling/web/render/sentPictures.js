@@ -9,7 +9,7 @@
 
 import { nowUs } from "../call/clock.js";
 import { PICTURE_SIZE_PX, VIDEO_HOLD_MAX_MS, VIDEO_LEAVE_MS, VIDEO_QUEUE } from "../call/limits.js";
-import { PictureState } from "../codec/due.js";
+import { PictureState, poseMsOf } from "../codec/due.js";
 import { RemoteError, UnknownReference } from "../codec/errors.js";
 import { VideoKind } from "../codec/frames.js";
 import { resized } from "../face/image.js";
@@ -19,9 +19,6 @@ import { UnitDecoder } from "./unitDecoder.js";
 /** @import { PictureDue } from "../codec/due.js" */
 /** @import { VideoUnit } from "../codec/frames.js" */
 /** @import { DecodedPicture } from "./pictureShelf.js" */
-
-/** @type {readonly string[]} States in which a pose was received, or lies between two that were. */
-const RECEIVED = [PictureState.FRESH, PictureState.INTERPOLATED, PictureState.BLENDED];
 
 /** One connection's. */
 export class SentPictures {
@@ -103,13 +100,4 @@ export class SentPictures {
  */
 export function atFullSize({ rgb, sidePx }) {
   return sidePx === PICTURE_SIZE_PX ? rgb : resized(rgb, sidePx, sidePx, PICTURE_SIZE_PX);
-}
-
-/**
- * Media time of the newest received pose, null: there was none for this keyframe.
- * @param {PictureDue} due
- */
-function poseMsOf({ values, state, poseAgeMs, mediaMs }) {
-  const without = values === null || (!RECEIVED.includes(state) && poseAgeMs === 0);
-  return without ? null : mediaMs - poseAgeMs;
 }

@@ -8,7 +8,7 @@ import { PICTURE_SIZE_PX } from "../call/limits.js";
 import { UserError } from "../codec/errors.js";
 import { dequantiseMotion } from "../codec/motionCode.js";
 import { ANCHOR_SYMBOLS, MASK_SIDE, SHAPE_SYMBOLS, SYMBOLS } from "../codec/motionLayout.js";
-import { openGraph } from "./engine.js";
+import { bestFor, openGraph } from "./engine.js";
 import { Renderer } from "./renderer.js";
 
 /** @import { Coding } from "../call/coding.js" */
@@ -37,10 +37,8 @@ export function availableSizes(manifest) {
  * @param {Device} device
  */
 export async function openRenderer(size, manifest, coding, threads, device = "wasm") {
-  const small = `${size}/render.int8.onnx`;
-  const int8 = device === "wasm" && Object.hasOwn(manifest, small);
   const encode = await openGraph(`${size}/encode_reference.onnx`, manifest, threads, device);
-  const render = await openGraph(int8 ? small : `${size}/render.onnx`, manifest, threads, device);
+  const render = await openGraph(bestFor(`${size}/render.onnx`, manifest, device), manifest, threads, device);
   const renderer = new Renderer(encode, render, coding.tables, coding.basis);
   motionOfTheKeyframe.set(renderer, dequantiseMotion(new Int16Array(SYMBOLS), coding.tables));
   return renderer;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { fasterOf } from "../../../signaling/web/face/cameraNetworks.js";
+import { bestFor } from "../../../signaling/web/render/engine.js";
 
 const TRIAL = { image: { data: Float32Array.of(1, 2, 3), dims: [3] } };
 
@@ -79,4 +80,11 @@ test("when the processor fails, too, the caller is told", async () => {
   card.broken = true;
   processor.broken = true;
   await quietly(() => assert.rejects(chosen.run(TRIAL), /device lost/));
+});
+
+test("a processor takes the int8 copy of a network where there is one, a card float32", () => {
+  const manifest = { "a/b.onnx": {}, "a/b.int8.onnx": {}, "a/c.onnx": {} };
+  assert.equal(bestFor("a/b.onnx", manifest, "wasm"), "a/b.int8.onnx");
+  assert.equal(bestFor("a/b.onnx", manifest, "webgpu"), "a/b.onnx");
+  assert.equal(bestFor("a/c.onnx", manifest, "wasm"), "a/c.onnx");
 });

@@ -27,7 +27,7 @@ async function open(name) {
 }
 
 test("the sample's face gives Python's mesh, crop, mask and symbols", { skip: existsSync(ENGINE) ? false : "make web first" }, async () => {
-  const names = ["priors/face_detector", "priors/face_mesh", "priors/segmentation", "analyser/analyser"];
+  const names = ["priors/face_detector", "priors/face_mesh", "priors/segmentation", "analyser/analyser.int8"];
   const [detector, mesh, segmentation, analyser] = await Promise.all(names.map((name) => open(`${name}.onnx`)));
   const file = readFileSync(join(ROOT, "shared", "coding", "mesh_basis.safetensors"));
   const basisFile = file.buffer.slice(file.byteOffset, file.byteOffset + file.length);

@@ -9,12 +9,13 @@ import { pathToFileURL } from "node:url";
 import { parseMeshBasis } from "../../../signaling/web/codec/meshBasis.js";
 import { graphOf } from "../../../signaling/web/render/engine.js";
 import { lipsOnly, VoiceMouth } from "../../../signaling/web/render/mouth.js";
+import { VoiceAnchor } from "../../../signaling/web/render/voiceAnchor.js";
 import { VoiceFeatures } from "../../../signaling/web/render/voiceFeatures.js";
 import { ROOT } from "../helpers.mjs";
 import { differences, PYTHON, WEB } from "./helpers.mjs";
 
 const ENGINE = join(WEB, "node_modules", "onnxruntime-web", "dist", "ort.node.min.mjs");
-const { pictures, silence } = PYTHON.mouth;
+const { anchors, pictures, silence } = PYTHON.mouth;
 
 function basis() {
   const file = readFileSync(join(ROOT, "shared", "coding", "mesh_basis.safetensors"));
@@ -23,19 +24,22 @@ function basis() {
 
 test("the mouth moves as Python's does, to a hundred-thousandth of a face's width", () => {
   const mouth = new VoiceMouth(lipsOnly(basis()));
-  for (const { media_ms: mediaMs, share, voice, before, after } of pictures) {
+  for (const { media_ms: mediaMs, voice, before, after } of pictures) {
     mouth.follow(Float32Array.from(voice), mediaMs);
-    const { expression } = mouth.move({ expression: Float32Array.from(before) }, share);
+    const { expression } = mouth.move({ expression: Float32Array.from(before) });
     const { most } = differences(expression, after);
     assert.ok(most < 1e-5, `${most} at ${mediaMs} ms`);
   }
 });
 
-test("motion that says how the mouth moves is left alone", () => {
-  const mouth = new VoiceMouth(lipsOnly(basis()));
-  const values = { expression: new Float32Array(16) };
-  mouth.follow(Float32Array.from(pictures[0].voice), 0);
-  assert.equal(mouth.move(values, 0), values);
+test("a picture holds as much of the voice as in Python", async () => {
+  const anchor = new VoiceAnchor();
+  const said = (mediaMs) => Float32Array.from({ length: 16 }, (_, i) => mediaMs / 1000 / (i + 1));
+  for (const { media_ms: mediaMs, state, values, age_ms: poseAgeMs, share: voiceShare, keyframe_ms: keyframeMs, held } of anchors) {
+    const due = { mediaMs, dueUs: 0, state, keyframeId: 7, values: values ? {} : null, poseAgeMs, voiceShare };
+    const { most } = differences(await anchor.held(due, keyframeMs, said(mediaMs), async (otherMs) => said(otherMs)), held);
+    assert.ok(most < 1e-6, `${most} at ${mediaMs} ms`);
+  }
 });
 
 test("the branch hears silence as Python's does", { skip: existsSync(ENGINE) ? false : "make web first" }, async () => {
