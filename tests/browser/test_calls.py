@@ -21,6 +21,18 @@ LIKE_DB, MOVES_DB = 19.0, 0.3
 TASK_MAX_MS = 150
 """No task of the page's own thread may hold its buttons up; the aim is 50 ms on a machine that is not shared."""
 
+CHANNELS = """
+// The channels of the page's connections, so that a test can tear one.
+(() => {
+  const create = RTCPeerConnection.prototype.createDataChannel;
+  window.channels = [];
+  RTCPeerConnection.prototype.createDataChannel = function (...given) {
+    const channel = create.apply(this, given);
+    window.channels.push(channel);
+    return channel;
+  };
+})();
+"""
 PLAYS = """() => {
   const video = document.querySelector("#remote video");
   const kinds = video?.srcObject.getTracks().map(({ kind, muted }) => `${kind} ${muted}`).sort().join();
@@ -169,6 +181,30 @@ def test_a_browser_that_lacks_encoders_gets_an_ordinary_call_once_the_other_pers
         assert guest.digits == before != "", "the same connection"
     lacking.page.click("#hang-up")
     able.says("hung up")
+
+
+def test_when_both_ends_lose_each_other_both_come_back_with_their_faces(
+    service: Service, visit: Open
+) -> None:
+    first, second = (visit(service.link("torn"), before=CHANNELS) for _ in range(2))
+    for guest in (first, second):
+        guest.join()
+    for guest in (first, second):
+        guest.wait(lambda guest=guest: guest.number("fps") > 0, what="a rebuilt picture")  # type: ignore[misc]
+    first.page.click("#mute")
+    made = [guest.page.evaluate("window.channels.length") for guest in (first, second)]
+    first.page.evaluate("window.channels.at(-1).close()")
+    for guest, before in zip((first, second), made, strict=True):
+        guest.wait(
+            lambda guest=guest, before=before: guest.page.evaluate("window.channels.length") > before,
+            what="another connection",
+        )  # type: ignore[misc]
+    for guest in (first, second):
+        guest.says("Connected")
+        guest.wait(lambda guest=guest: guest.number("fps") > 0, what="the face again")  # type: ignore[misc]
+        assert guest.picture().std() > 30
+    assert first.page.get_attribute("#mute", "aria-pressed") == "true", "who was silent still is"
+    assert first.page.evaluate("window.loudness() >= 0")
 
 
 def test_who_was_cut_off_joins_again_by_itself(service: Service, visit: Open) -> None:

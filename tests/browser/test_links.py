@@ -1,5 +1,7 @@
 """Calls of two pages over the project's impaired link, and through a real TURN relay."""
 
+import time
+import wave
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -7,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from experiments.browser.chromium import ALLOWING, OWN_ADDRESSES, launch
+from experiments.browser.likeness import follows
 from experiments.browser.link import between_pages
-from experiments.browser.media import FakeMedia
+from experiments.browser.media import FakeMedia, source_pictures
 from experiments.browser.service import Service, start_service
 from experiments.network.links import Link
 from shared.signaling_messages import Role
@@ -20,6 +24,26 @@ from tests.turn import COTURN_MISSING, Turn, coturn, has_coturn
 
 TENTH_LOST = Impairment(delay_ms=20, loss=RandomLoss(0.10))
 LOSSY = Link("lossy pages", "10 % both ways", 6, TENTH_LOST, TENTH_LOST)
+CLEAN = Link("clean pages", "20 ms both ways", 6, Impairment(delay_ms=20), Impairment(delay_ms=20))
+SETTLE_S, METER_S = 8, 15
+HEARD_S, HEARD_STEP_MS = 8, 100
+LIKE_DB = 19.0
+"""What the shipped weights reach in any case: a face that is not this one is below 14 dB."""
+VOICE_LIKE = 0.6
+"""Noise, or another part of the sample, is below 0.5 at its best place."""
+LISTEN = """async ([seconds, stepMs]) => {
+  // The level of each step: the mean of looks that are nearer to each other than what one look hears (43 ms).
+  const [levels, looks] = [[], 4];
+  for (let step = 0; step < (1000 * seconds) / stepMs; step += 1) {
+    let sum = 0;
+    for (let look = 0; look < looks; look += 1) {
+      sum += window.loudness() ** 2;
+      await new Promise((go) => setTimeout(go, stepMs / looks));
+    }
+    levels.push(Math.sqrt(sum / looks));
+  }
+  return levels;
+}"""
 LOOKS = 12
 LOOK_MS = 500
 FACE_SPREAD = 25.0
@@ -87,6 +111,54 @@ def test_with_a_tenth_of_all_packets_lost_both_ways_the_call_stays_moves_and_spe
         assert np.nanmax(told) > 0, "the pages notice"
         assert min(moved) > MOVES_LEVELS
         assert min(np.max(loud, axis=0)) > HEARD, "both voices are heard"
+
+
+def test_over_a_clean_link_face_and_voice_follow_the_source_and_the_meter_tells_the_bytes(
+    service: Service, visit: Open, media: FakeMedia
+) -> None:
+    with between_pages(CLEAN) as link:
+        first, second = (
+            visit(service.link("clean"), browser="open_chromium", impaired=(link, side))
+            for side in (Role.SENDER, Role.RECEIVER)
+        )
+        for guest in (first, second):
+            guest.join()
+        for guest in (first, second):
+            guest.wait(lambda guest=guest: guest.number("fps") > 0, what="a rebuilt picture")  # type: ignore[misc]
+        second.page.wait_for_timeout(1000 * SETTLE_S)
+        loud = second.page.evaluate(LISTEN, [HEARD_S, HEARD_STEP_MS])
+        before, start_s, told = link.counts()[0].offered_bytes, time.monotonic(), []
+        for _ in range(METER_S):
+            first.page.wait_for_timeout(1000)
+            told.append(first.number("up"))
+        counted = 8 * (link.counts()[0].offered_bytes - before) / 1000 / (time.monotonic() - start_s)
+        shown = []
+        for _ in range(LOOKS):
+            shown.append(second.picture())
+            second.page.wait_for_timeout(LOOK_MS)
+    like_db, moves_db = follows(source_pictures(), shown)
+    likeness = best_correlation(np.array(loud), envelope(media.audio, HEARD_STEP_MS))
+    print(f"\nlike the source {like_db:.1f} dB, moving with it {moves_db:.2f} dB; voice {likeness:.2f};"
+          f" meter {np.mean(told):.1f} of {counted:.1f} kbit/s")  # fmt: skip
+    assert like_db > LIKE_DB and moves_db > 0.3, "it is the source's face, and moves as that does"
+    assert likeness > VOICE_LIKE, "its energy follows the source's"
+    assert abs(np.mean(told) / counted - 1) < 0.10
+
+
+def envelope(sound: Path, step_ms: int) -> NDArray[np.float64]:
+    """Level of a WAV file's sound in each step."""
+    with wave.open(str(sound)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float64)
+        size = file.getframerate() * step_ms // 1000
+    steps = samples[: len(samples) // size * size].reshape(-1, size)
+    return np.asarray(np.sqrt((steps**2).mean(axis=1)))
+
+
+def best_correlation(heard: NDArray[np.float64], source: NDArray[np.float64]) -> float:
+    """Of what was heard with the part of the looped source that it is most like."""
+    looped = np.tile(source, 2 + len(heard) // len(source))
+    windows = np.lib.stride_tricks.sliding_window_view(looped, len(heard))[: len(source)]
+    return float(max(np.corrcoef(heard, window)[0, 1] for window in windows))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.browser.conftest import Open
 from tests.models.runtime.faces import reference
 from tests.receiver.keyframes import keyframe
 
-WORK = """async ([keyframes, motion]) => {
+WORK = """async ([keyframes, motion, ending]) => {
   const holder = document.body.appendChild(document.createElement("div"));
   holder.id = "rebuilt";
   const canvas = holder.appendChild(document.createElement("canvas")).transferControlToOffscreen();
@@ -40,6 +40,10 @@ WORK = """async ([keyframes, motion]) => {
     port1.postMessage({ type: "show", due });
   }
   await done;
+  if (ending) {
+    port1.postMessage({ type: "reset" });
+    await new Promise((go) => setTimeout(go, 500));
+  }
   worker.terminate();
   return told;
 }"""
@@ -62,7 +66,7 @@ def _told(frame: Keyframe) -> dict[str, Any]:
 
 def test_the_first_keyframe_is_on_show_before_any_pose_has_come(service: Service, visit: Open) -> None:
     guest = visit(service.page)
-    assert guest.page.evaluate(WORK, [[_told(keyframe(0))], None]) == [0]
+    assert guest.page.evaluate(WORK, [[_told(keyframe(0))], None, False]) == [0]
     shown, sent = guest.picture("rebuilt").astype(float), reference(0).picture.astype(float)
     top = slice(0, 220)  # below it is the mark
     assert np.abs(shown[top] - sent[top]).mean() < 8
@@ -73,4 +77,11 @@ def test_a_picture_that_is_ready_to_be_shown_does_not_wait_for_a_second_keyframe
     service: Service, visit: Open
 ) -> None:
     keyframes = [_told(keyframe(number)) for number in (0, 1)]
-    assert visit(service.page).page.evaluate(WORK, [keyframes, STILL]) == [0, "shown", 1]
+    assert visit(service.page).page.evaluate(WORK, [keyframes, STILL, False]) == [0, "shown", 1]
+
+
+def test_nobody_is_shown_once_another_connection_begins(service: Service, visit: Open) -> None:
+    guest = visit(service.page)
+    assert guest.page.evaluate(WORK, [[_told(keyframe(0))], None, True]) == [0]
+    shown, sent = guest.picture("rebuilt").astype(float), reference(0).picture.astype(float)
+    assert np.abs(shown - sent).mean() > 30 and guest.picture("rebuilt").std() < 30, "the waiting card"

@@ -18,6 +18,42 @@ CALL_S = 60
 PICTURES = 8
 
 
+FORMATS = """async () => {
+  const { rgbOfFrame } = await import("/render/keyframePicture.js");
+  const [width, height] = [64, 32];
+  const [pixels, quarter] = [width * height, (width * height) / 4];
+  const y = Uint8Array.from({ length: pixels }, (_, i) => (i * 7) % 256);
+  const [u, v] = [5, 11].map((step) => Uint8Array.from({ length: quarter }, (_, i) => (i * step) % 256));
+  const pairs = Uint8Array.from({ length: 2 * quarter }, (_, i) => (i % 2 ? v : u)[i >> 1]);
+  const header = { matrix: 6, fullRange: true };
+  const frame = (format, planes) => {
+    const bytes = new Uint8Array(planes.flatMap((plane) => [...plane]));
+    return new VideoFrame(bytes, { format, codedWidth: width, codedHeight: height, timestamp: 0 });
+  };
+  const read = async (one) => {
+    try {
+      return [...(await rgbOfFrame(one, width, height, header))];
+    } catch (error) {
+      return `${error.constructor.name}: ${error.message}`;
+    } finally {
+      one.close();
+    }
+  };
+  const three = await read(frame("I420", [y, u, v]));
+  const two = await read(frame("NV12", [y, pairs]));
+  const other = await read(frame("RGBA", [new Uint8Array(4 * pixels)]));
+  return { same: JSON.stringify(three) === JSON.stringify(two), numbers: three.length, other };
+}"""
+
+
+def test_a_picture_from_a_cards_decoder_is_the_same_and_one_in_a_strange_format_is_not_the_peers_fault(
+    service: Service, visit: Open
+) -> None:
+    found = visit(service.page).page.evaluate(FORMATS)
+    assert found["same"] and found["numbers"] == 3 * 64 * 32
+    assert found["other"] == "Error: this browser decodes pictures to RGBA"
+
+
 @pytest.mark.parametrize("rung", ["thumbnail", "video"])
 def test_what_is_sent_on_the_upper_rungs_is_shown(
     service: Service, visit: Open, tmp_path: Path, rung: str

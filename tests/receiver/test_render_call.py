@@ -153,16 +153,21 @@ def test_the_network_gets_the_nearest_thumbnail_and_none_when_it_is_too_old(
     assert small[1] is small[2] and small[1] is not small[0] and small[3] is None
 
 
-def test_the_voice_moves_the_mouth_by_the_share_it_is_given(worker: RenderWorker, backend: Noting) -> None:
+def test_without_motion_the_mouth_moves_by_what_the_voice_says_since_the_pose(
+    worker: RenderWorker, backend: Noting
+) -> None:
     ears = Ears()
     results = Results(worker, ears).with_reference()
     ears.heard = Heard(np.ones(32, np.float32), np.full(16, 0.2, np.float32))
     results.call.hear(VoicePacket(0, 80, b"x"))
     shown(results, due(0))
     shown(results, due(40, PictureState.CONCEALED, 40))
-    (fresh, voice, _), (concealed, _, _) = backend.given
+    ears.heard = Heard(np.ones(32, np.float32), np.full(16, 0.4, np.float32))
+    shown(results, due(80, PictureState.CONCEALED, 80))
+    (fresh, voice, _), (same, _, _), (concealed, _, _) = backend.given
     assert ears.packets == [0] and voice is not None and voice.sum() == 32
-    assert not fresh.expression.any() and concealed.expression.any()
+    assert not fresh.expression.any() and not same.expression.any(), "the pose holds what is said"
+    assert concealed.expression.any()
     results.call.close()
     assert ears.closed
 
@@ -170,11 +175,12 @@ def test_the_voice_moves_the_mouth_by_the_share_it_is_given(worker: RenderWorker
 def test_a_held_head_is_rendered_again_only_while_its_mouth_moves(worker: RenderWorker) -> None:
     ears = Ears()
     results = Results(worker, ears).with_reference()
-    ears.heard = Heard(np.zeros(32, np.float32), np.full(16, 0.2, np.float32))
-    moving = [shown(results, due(ms, PictureState.HELD, 600)).compute_ms for ms in (0, 40, 80)]
-    ears.heard = None
+    moving = []
+    for media_ms in (0, 40, 80):
+        ears.heard = Heard(np.zeros(32, np.float32), np.full(16, media_ms / 100, np.float32))
+        moving.append(shown(results, due(media_ms, PictureState.HELD, 600 + media_ms)).compute_ms)
     for media_ms in range(120, 3000, 40):
-        still = shown(results, due(media_ms, PictureState.HELD, 600)).compute_ms
+        still = shown(results, due(media_ms, PictureState.HELD, 600 + media_ms)).compute_ms
     assert min(moving) > 0 and still == 0
 
 

@@ -20,8 +20,10 @@ def held(anchor: VoiceAnchor, due: PictureDue, keyframe_ms: int | None = 0) -> f
     return float(found[0])
 
 
-def due(media_ms: int, state: PictureState, age_ms: int = 0, share: float = 0.0) -> PictureDue:
-    return PictureDue(media_ms, 0, state, 0, motion(), age_ms, share)
+def due(
+    media_ms: int, state: PictureState, age_ms: int = 0, share: float = 0.0, keyframe_id: int = 0
+) -> PictureDue:
+    return PictureDue(media_ms, 0, state, keyframe_id, motion(), age_ms, share)
 
 
 @pytest.mark.parametrize("state", [PictureState.FRESH, PictureState.INTERPOLATED])
@@ -29,10 +31,27 @@ def test_a_received_pose_holds_all_that_is_said(state: PictureState) -> None:
     assert held(VoiceAnchor(), due(400, state, 40 * (state is PictureState.INTERPOLATED))) == 400
 
 
-def test_without_motion_the_last_pose_holds_what_was_said_when_it_was_seen_as_far_as_it_is_left() -> None:
+def test_without_motion_the_picture_holds_what_was_said_at_its_last_pose_easing_to_the_mean_over_all() -> (
+    None
+):
     anchor = VoiceAnchor()
-    assert held(anchor, due(480, PictureState.CONCEALED, 80, 0.25)) == 0.75 * 400
-    assert held(anchor, due(1400, PictureState.HELD, 1000, 1.0)) == 0, "nothing is left of it"
+    for media_ms in (0, 100, 200, 300):
+        held(anchor, due(media_ms, PictureState.FRESH))
+    assert held(anchor, due(340, PictureState.CONCEALED, 40, 0.0)) == 300
+    assert held(anchor, due(700, PictureState.CONCEALED, 400, 0.5)) == 225
+    assert held(anchor, due(3000, PictureState.HELD, 2700, 1.0)) == 150
+
+
+def test_one_pose_holds_what_was_said_with_it_for_as_long_as_it_stands() -> None:
+    anchor = VoiceAnchor()
+    assert [held(anchor, due(ms, PictureState.VOICE, ms - 40, 1.0)) for ms in (80, 4000)] == [40, 40]
+
+
+def test_another_keyframes_poses_say_nothing_of_these() -> None:
+    anchor = VoiceAnchor()
+    held(anchor, due(0, PictureState.FRESH, keyframe_id=1))
+    held(anchor, due(400, PictureState.FRESH, keyframe_id=2))
+    assert held(anchor, due(3000, PictureState.HELD, 2600, 1.0, keyframe_id=2)) == 400
 
 
 def test_without_any_pose_the_keyframe_holds_what_was_said_when_it_was_taken() -> None:
@@ -56,13 +75,8 @@ def test_the_past_is_asked_once_for_each_pose_and_never_for_one_that_was_shown()
 
     pictures = [due(400, PictureState.FRESH)]
     pictures += [due(400 + age, PictureState.CONCEALED, age, 0.1) for age in (40, 80, 120)]
-    assert [round(float(anchor.held(p, 0, said(p.media_ms), listening)[0])) for p in pictures] == [
-        400,
-        360,
-        360,
-        360,
-    ]
+    assert [float(anchor.held(p, 0, said(p.media_ms), listening)[0]) for p in pictures] == [400] * 4
     assert asked == []
-    later = [due(720 + age, PictureState.CONCEALED, 40 + age, 0.1) for age in (0, 40)]
-    assert [round(float(anchor.held(p, 0, said(p.media_ms), listening)[0])) for p in later] == [612, 612]
+    for age in (0, 40):
+        anchor.held(due(720 + age, PictureState.CONCEALED, 40 + age, 0.1), 0, said(720 + age), listening)
     assert asked == [680], "a pose that no picture was shown of"

@@ -20,6 +20,7 @@ def test_the_content_security_policy_allows_no_inline_code_and_no_foreign_source
     policy = HEADERS["Content-Security-Policy"]
     assert "unsafe-inline" not in policy and "'unsafe-eval'" not in policy and "http" not in policy
     assert "script-src 'self' 'wasm-unsafe-eval'" in policy and "frame-ancestors 'none'" in policy
+    assert "connect-src 'self';" in policy and "ws" not in policy, "nothing is told to another host"
 
 
 async def test_over_tls_browsers_are_told_to_stay_with_tls() -> None:

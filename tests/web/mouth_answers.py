@@ -51,11 +51,12 @@ def anchor_answers() -> list[dict[str, Any]]:
         shown = None if state is PictureState.WAITING else values
         age_ms = 0 if state is PictureState.FRESH else int(rng.integers(0, 4)) * 40
         share = float(rng.integers(0, 5)) / 4
-        due = PictureDue(4000 + 40 * picture, 0, state, 7, shown, age_ms, share)
+        due = PictureDue(4000 + 40 * picture, 0, state, 7 + picture // 25, shown, age_ms, share)
         keyframe_ms = None if picture % 11 == 0 else 3000 + picture
         held = anchor.held(due, keyframe_ms, said(due.media_ms), said)
         answers.append(
-            {"media_ms": due.media_ms, "state": state.value, "values": shown is not None, "age_ms": age_ms, "share": share,
+            {"media_ms": due.media_ms, "keyframe_id": due.keyframe_id,
+             "state": state.value, "values": shown is not None, "age_ms": age_ms, "share": share,
              "keyframe_ms": keyframe_ms, "held": held.tolist()}
         )  # fmt: skip
     return answers

@@ -47,6 +47,8 @@ const UNSEEN_STEP_MS = 120;
  */
 const FIRST_STEP_MS = 240;
 const FIRST_ALONE_MS = 1500;
+/** @type {Readonly<SenderState & {session: number}>} No connection yet. */
+const NOBODY = Object.freeze({ session: 0, usableKeyframeIds: [], wish: false, spare: false, moves: true });
 const REHEARSAL = Object.freeze({ calling: true, requested: false, free: true, spare: false });
 
 /** A camera, and whoever wants to see what it sees. */
@@ -65,7 +67,9 @@ class FaceWorker {
   #mirror = null;
   #startUs = 0;
   /** @type {SenderState & {session: number}} */
-  #sender = { session: 0, usableKeyframeIds: [], wish: false, spare: false, moves: true };
+  #sender = NOBODY;
+  /** Raised for every connection of every call: what was begun for an earlier one is for nobody. */
+  #era = 0;
   /** @type {Map<number, {reference: Reference, keyframe: Keyframe}>} */
   #references = new Map();
   #nextId = 0;
@@ -138,6 +142,8 @@ class FaceWorker {
     this.#call = port;
     this.#startUs = startUs;
     this.#lastMs = -1;
+    this.#sender = NOBODY;
+    this.#beginAnew();
     if (port !== null) port.onmessage = ({ data }) => this.#follow(data);
   }
 
@@ -150,11 +156,15 @@ class FaceWorker {
 
   /** @param {SenderState & {session: number}} state Of the call. */
   #follow(state) {
-    if (state.session !== this.#sender.session) {
-      this.#references.clear();
-      this.#pipeline.restart();
-    }
+    if (state.session !== this.#sender.session) this.#beginAnew();
     this.#sender = { ...state, wish: this.#sender.wish || state.wish };
+  }
+
+  /** Whoever is there now has nothing of what was made before. */
+  #beginAnew() {
+    this.#era += 1;
+    this.#references.clear();
+    this.#pipeline.restart();
   }
 
   /** What motion may be coded against, oldest first: keyframes that are usable, or the first one while it is on its way. */
@@ -172,6 +182,7 @@ class FaceWorker {
   /** @param {Picture} picture @param {number} mediaMs */
   async #look(picture, mediaMs) {
     const { session, moves } = this.#sender;
+    const era = this.#era;
     const delivering = this.#delivering;
     const requested = this.#takeWish(delivering);
     if (this.#call === null && !this.#rehearsed) await this.#rehearse(picture, mediaMs);
@@ -181,11 +192,12 @@ class FaceWorker {
     const spare = this.#sender.spare && !delivering;
     const done = await this.#pipeline.process(picture, mediaMs, this.#usable, { calling, requested, free, spare });
     this.#draw(done);
-    if (done.motion !== null && session === this.#sender.session) this.#send(session, mediaMs, done.motion);
+    if (era !== this.#era) return;
+    if (done.motion !== null) this.#send(session, mediaMs, done.motion);
     if (done.draft === null || this.#building) return;
     // The network runs here, one thing after the other; the picture is coded beside the pictures that follow.
     const code = await this.#coder.makeReference(done.draft.view);
-    void this.#build(session, done.draft, code);
+    if (era === this.#era) void this.#build(era, session, done.draft, code);
   }
 
   /**
@@ -233,8 +245,8 @@ class FaceWorker {
     this.#mirror?.postMessage({ type: "keyframe", keyframe });
   }
 
-  /** @param {number} session @param {Draft} draft @param {ReferenceCode} code */
-  async #build(session, { mediaMs, crop, view, kind }, code) {
+  /** @param {number} era @param {number} session @param {Draft} draft @param {ReferenceCode} code */
+  async #build(era, session, { mediaMs, crop, view, kind }, code) {
     this.#building = true;
     const keyframeId = this.#nextId;
     this.#nextId = (keyframeId + 1) % KEYFRAME_IDS;
@@ -244,7 +256,7 @@ class FaceWorker {
       const size = { format: KeyframeFormat.AV1, widthPx: SIDE, heightPx: SIDE };
       /** @type {Keyframe} */
       const keyframe = { keyframeId, mediaMs, ...size, image, shape, anchors, mask };
-      if (session !== this.#sender.session) return;
+      if (era !== this.#era) return;
       const provisional = kind === KeyframeKind.FIRST;
       this.#references.set(keyframeId, { reference: { keyframeId, crop, code, provisional }, keyframe });
       const oldest = this.#references.keys().next();

@@ -60,6 +60,7 @@ export class Call {
   #nodes = [];
   /** @type {AudioWorkletNode | null} */
   #microphone = null;
+  #muted = false;
   #ended = false;
   /** @type {(value: unknown) => void} */
   #ready = () => {};
@@ -116,9 +117,9 @@ export class Call {
         this.#events.state("open");
         if (fingerprints === null) this.#events.digits(null);
       },
-      lost: () => {
+      lost: (wasOpen) => {
         this.#call.postMessage({ type: "closed" });
-        this.#events.state("lost");
+        this.#events.state(wasOpen ? "lost" : "no-path");
       },
       refused: (code) => this.#events.refused(code),
       serviceGone: () => {
@@ -148,6 +149,7 @@ export class Call {
 
   /** @param {boolean} muted */
   mute(muted) {
+    this.#muted = muted;
     this.#microphone?.port.postMessage({ muted });
     this.#parts.media?.getAudioTracks().forEach((track) => (track.enabled = !muted));
   }
@@ -182,7 +184,10 @@ export class Call {
     const { port1, port2 } = new MessageChannel();
     this.#mirror = new Stage(this.#network, { ears: false });
     this.#mirror.open(canvasElement, port1, ({ type, message }) => {
-      if (type === "broken") this.#broken(message);
+      if (type !== "broken") return;
+      console.warn("the mirror:", message);
+      this.mirror(null);
+      this.#events.notice("mirror-failed");
     });
     face.mirror(port2);
   }
@@ -218,6 +223,7 @@ export class Call {
     const source = context.createMediaStreamSource(media);
     this.#microphone = new AudioWorkletNode(context, "facewire-microphone", { numberOfOutputs: 0 });
     this.#microphone.port.postMessage({ port: microphone }, [microphone]);
+    this.#microphone.port.postMessage({ muted: this.#muted });
     source.connect(this.#microphone);
     this.#nodes.push(source, this.#microphone);
   }
@@ -229,7 +235,7 @@ export class Call {
     else if (message.type === "control") this.#takeControl(message.message);
     else if (message.type === "digits") this.#events.digits(message.digits);
     else if (message.type === "ended") this.#events.state(message.reason);
-    else if (message.type === "render-failed") this.#events.notice("RENDER_FAILED");
+    else if (message.type === "render-failed") this.#events.notice("render-failed");
     else if (message.type === "broken") this.#broken(message.message);
   }
 

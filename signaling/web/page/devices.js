@@ -9,15 +9,35 @@ const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { id
 const SOUND = { channelCount: { ideal: 1 }, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
- * A stream of the chosen devices; "" is any, null is none.
+ * A stream of the chosen devices; "" is any, null is none. Where both cannot be had, the one that can be: a computer without a
+ * camera has a microphone all the same.
  * @param {string | null} cameraId
  * @param {string | null} microphoneId
- * @returns {Promise<MediaStream>}
+ * @returns {Promise<{media: MediaStream | null, error: unknown}>} error: why something is missing; null: nothing is.
  */
-export function openDevices(cameraId, microphoneId) {
+export async function openDevices(cameraId, microphoneId) {
   const video = cameraId === null ? false : { ...PICTURE, ...chosen(cameraId) };
   const audio = microphoneId === null ? false : { ...SOUND, ...chosen(microphoneId) };
-  return navigator.mediaDevices.getUserMedia({ video, audio });
+  if (!video && !audio) return { media: null, error: null };
+  try {
+    return { media: await navigator.mediaDevices.getUserMedia({ video, audio }), error: null };
+  } catch (error) {
+    return { media: video && audio && !isRefusal(error) ? await oneOf([{ audio }, { video }]) : null, error };
+  }
+}
+
+/** Whoever said no is not asked again for each of them. @param {unknown} error */
+function isRefusal(error) {
+  return error instanceof Error && error.name === "NotAllowedError";
+}
+
+/** @param {readonly MediaStreamConstraints[]} wishes @returns {Promise<MediaStream | null>} The first that can be had. */
+async function oneOf(wishes) {
+  for (const wish of wishes) {
+    const media = await navigator.mediaDevices.getUserMedia(wish).catch(() => null);
+    if (media !== null) return media;
+  }
+  return null;
 }
 
 /** @param {string} deviceId */
@@ -25,12 +45,11 @@ function chosen(deviceId) {
   return deviceId ? { deviceId: { exact: deviceId } } : {};
 }
 
-/** Names of the devices there are; browsers tell them only after they were allowed. */
+/** The devices there are; before they were allowed browsers tell only that there are some, without names and ids. */
 export async function listDevices() {
   const devices = await navigator.mediaDevices.enumerateDevices();
-  const named = (/** @type {MediaDeviceKind} */ kind) =>
-    devices.filter((device) => device.kind === kind && device.deviceId);
-  return { cameras: named("videoinput"), microphones: named("audioinput") };
+  const all = (/** @type {MediaDeviceKind} */ kind) => devices.filter((device) => device.kind === kind);
+  return { cameras: all("videoinput"), microphones: all("audioinput") };
 }
 
 /** @param {MediaStream | null} stream */

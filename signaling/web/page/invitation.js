@@ -11,6 +11,7 @@
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
 const TOKEN = /^[A-Za-z0-9_.-]{1,1024}$/;
 const ROLES = ["sender", "receiver", "peer"];
+const FORBIDDEN = 403;
 const SPARE_KEY = "facewire-spare";
 
 /**
@@ -39,10 +40,12 @@ export function linkTo(page, { room, role, token }) {
 /**
  * A new room: this end's invitation, and the other's.
  * @returns {Promise<{own: Invitation, other: Invitation} | null>} null: this server opens no rooms from the page.
+ * @throws {Error} It cannot be reached, or opens none now.
  */
 export async function openRoom() {
   const response = await fetch(new URL("../rooms", import.meta.url), { method: "POST" });
-  if (!response.ok) return null;
+  if (response.status === FORBIDDEN) return null;
+  if (!response.ok) throw new Error(`the service answered ${response.status}`);
   const { room, own, other } = await response.json();
   const mine = checked({ room, role: "peer", token: own });
   const theirs = checked({ room, role: "peer", token: other });
@@ -50,9 +53,10 @@ export async function openRoom() {
 }
 
 /**
- * A fresh token in exchange for one that was used: for joining the same room again.
+ * A fresh token in exchange for one that was used, or that was given for this: for joining the same room again.
  * @param {Invitation} invitation
  * @returns {Promise<Invitation | null>} null: the service gives none.
+ * @throws {Error} It cannot be reached, or is busy.
  */
 export async function renewed(invitation) {
   const response = await fetch(new URL("../renew", import.meta.url), {
@@ -60,6 +64,7 @@ export async function renewed(invitation) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ type: "join", ...invitation }),
   });
+  if (!response.ok && response.status !== FORBIDDEN) throw new Error(`the service answered ${response.status}`);
   return response.ok ? checked({ ...invitation, token: (await response.json()).token }) : null;
 }
 

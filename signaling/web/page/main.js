@@ -5,17 +5,17 @@
  */
 
 import { Call, VOICE_BPS, VOICE_FRAME_MS } from "./call.js";
-import { closeDevices, listDevices, openDevices } from "./devices.js";
-import { invitationOf, keepSpare, linkTo, openRoom, renewed, spareInvitation } from "./invitation.js";
+import { invitationOf, linkTo, openRoom } from "./invitation.js";
 import { Rates } from "./meter.js";
-import { Face } from "./face.js";
-import { browserSupport } from "./support.js";
 import { featuresOf, lacksPart, Way } from "./ordinary.js";
+import { OwnDevices } from "./ownDevices.js";
+import { Spare } from "./spare.js";
 import { Stage } from "./stage.js";
-import { byId, choices, freshCanvas, freshVideo, hold, meter, offer, replaceShown, say } from "./view.js";
+import { browserSupport } from "./support.js";
+import { byId, freshCanvas, freshVideo, hold, isPressed, meter, offer, press, replaceShown, say } from "./view.js";
 import { secure, show, toggled, warn } from "./view.js";
-import { COMPARE, DEVICE_FAILED, DEVICES, HELD, NO_DIGITS, NO_FACE, NO_LINK, ORDINARY, PARTS } from "./words.js";
-import { REFUSALS, REFUSED, RENDER_FAILED, ROOMS_CLOSED, SERVICE_GONE, STATES, TOO_SLOW } from "./words.js";
+import { CAMERA_FAILED, COMPARE, HELD, NO_COPY, NO_DIGITS, NO_FACE, NO_FULL_SCREEN, NO_LINK, NO_ROOM } from "./words.js";
+import { NOTICES, ORDINARY, PARTS, REFUSALS, REFUSED, ROOMS_CLOSED, SERVICE_GONE, STATES, TOO_SLOW } from "./words.js";
 
 /** @import { Invitation } from "./peer.js" */
 /** @import { Support } from "./support.js" */
@@ -28,18 +28,17 @@ const OVER = ["peer-left", "peer-refused", "other-model", "not-authentic"];
 const RUNGS = ["voice", "motion", "thumbnail", "video"];
 const SOCKET = new URL("../ws", import.meta.url.replace(/^http/, "ws")).href;
 
-/** @type {MediaStream | null} */
-let media = null;
-/** @type {Face | null} */
-let camera = null;
-/** @type {Invitation | null} For joining again. */
-let spare = spareInvitation();
-/** The token that was handed in for `spare`. */
-let exchanged = "";
+/** @type {OwnDevices | null} Once it is known what this browser can do. */
+let devices = null;
+const spare = new Spare();
 /** @type {Invitation | null} */
-let invitation = takeInvitation() ?? spare;
+let invitation = takeInvitation() ?? spare.invitation;
 /** @type {Call | null} */
 let call = null;
+/** Raised by every join and every end: what was begun before is not wanted any more. */
+let attempt = 0;
+/** Whether a call is being put together. */
+let joining = false;
 /** @type {Stage | null} What draws the other person, from call to call. */
 let stage = null;
 /** @type {Support | null} */
@@ -48,19 +47,14 @@ let support = null;
 let rebuilt = null;
 let rates = new Rates();
 let rejoins = 0;
-/** Whether camera or microphone were allowed before. */
-let wanted = false;
 /** Whether this call is an ordinary one. */
 let ordinary = false;
-/** Devices take a moment to open; a call waits for them. */
-let opening = Promise.resolve();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let rejoining;
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let metering;
 const live = { fps: 0, pictures: 0, rung: /** @type {number | null} */ (null), speed: "", slow: false, held: 0, looks: 0 };
 let latest = /** @type {any} */ (null);
-let face = { state: "waiting", meanMs: 0 };
 
 /** What the address invites to; the address forgets it. */
 function takeInvitation() {
@@ -72,6 +66,7 @@ function takeInvitation() {
 async function begin() {
   show("lobby");
   support = await browserSupport(VOICE_BPS, VOICE_FRAME_MS);
+  devices = new OwnDevices(support, askedNetwork(new URLSearchParams(location.search)).device, noFace);
   const missing = Object.entries(PARTS).filter(([part]) => !support?.[/** @type {keyof Support} */ (part)]);
   byId("missing").hidden = !missing.length;
   const asks = support.tracks && lacksPart(support, invitation?.role ?? "peer");
@@ -79,7 +74,7 @@ async function begin() {
   byId("missing").textContent = (asks ? [...sentences, ORDINARY.lobby] : sentences).join(" ");
   const possible = support.connection && support.secure;
   byId("join").hidden = invitation === null;
-  byId("start").hidden = invitation !== null && invitation !== spare;
+  byId("start").hidden = invitation !== null && invitation !== spare.invitation;
   for (const id of ["join", "start", "allow"]) byId(id).toggleAttribute("disabled", !possible);
   const listens = invitation?.role === "receiver";
   byId("allow").hidden = listens || !(support.camera || support.microphone || support.tracks);
@@ -90,8 +85,7 @@ async function begin() {
 }
 
 function wire() {
-  byId("allow").onclick = useDevices;
-  byId("camera").onchange = byId("microphone").onchange = useDevices;
+  byId("allow").onclick = byId("camera").onchange = byId("microphone").onchange = () => devices?.use();
   byId("devices").onsubmit = (event) => {
     event.preventDefault();
     if (invitation !== null) void join(invitation);
@@ -99,9 +93,9 @@ function wire() {
   byId("start").onclick = () => void startRoom();
   byId("again").onclick = () => void joinAgain();
   byId("hang-up").onclick = hangUp;
-  byId("mute").onclick = () => call?.mute(toggled(byId("mute")));
-  byId("camera-off").onclick = () => call?.cameraOff(toggled(byId("camera-off")));
-  byId("self-view").onclick = () => (byId("self").hidden = !toggled(byId("self-view")));
+  byId("mute").onclick = () => call?.mute(toggled("mute"));
+  byId("camera-off").onclick = () => call?.cameraOff(toggled("camera-off"));
+  byId("self-view").onclick = () => (byId("self").hidden = !toggled("self-view"));
   byId("what-they-see").onclick = mirror;
   byId("reference").onclick = () => call?.newReference();
   byId("rung").onchange = () => call?.pin(chosenRung());
@@ -109,74 +103,47 @@ function wire() {
     offer("", false);
     call?.becomeOrdinary();
   };
-  byId("full").onclick = () => {
-    void (document.fullscreenElement ? document.exitFullscreen() : byId("stage").requestFullscreen());
-  };
+  byId("full").onclick = () => void fullScreen();
   byId("copy").onclick = () => void copyLink();
   addEventListener("pagehide", () => call?.end());
   addEventListener("online", () => {
-    if (rejoins > 0 && call === null) void joinAgain(); // no need to wait any longer
+    if (rejoins > 0) void joinAgain(); // no need to wait any longer
   });
 }
 
-/** Opens the chosen devices for the preview; what cannot be had is told. */
-function useDevices() {
-  opening = opening.then(openChosen);
-}
-
-async function openChosen() {
-  const chosen = (/** @type {string} */ id) => {
-    const { value } = /** @type {HTMLSelectElement} */ (byId(id));
-    return value === "none" ? null : value;
-  };
-  const cameraId = support?.camera || support?.tracks ? chosen("camera") : null;
-  const microphoneId = support?.microphone || support?.tracks ? chosen("microphone") : null;
-  dropDevices();
-  warn("");
-  try {
-    if (cameraId !== null || microphoneId !== null) media = await openDevices(cameraId, microphoneId);
-  } catch (error) {
-    warn(DEVICES[error instanceof Error ? error.name : ""] ?? DEVICE_FAILED);
-  }
-  wanted = media !== null;
-  const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
-  preview.srcObject = media;
-  const [track] = media?.getVideoTracks() ?? [];
-  if (track !== undefined && support?.camera) {
-    const { device } = askedNetwork(new URLSearchParams(location.search));
-    camera = new Face(track, (report) => (face = report), fail, device);
-    camera.draw(freshCanvas(byId("crop"), "What will be sent: the square around your face"));
-  }
-  if (track !== undefined) await preview.play();
-  const { cameras, microphones } = await listDevices();
-  choices(/** @type {HTMLSelectElement} */ (byId("camera")), cameras, "no camera");
-  choices(/** @type {HTMLSelectElement} */ (byId("microphone")), microphones, "no microphone");
-}
-
-function dropDevices() {
-  camera?.close();
-  camera = null;
-  closeDevices(media);
-  media = null;
-}
-
 async function startRoom() {
-  const opened = await openRoom();
-  if (opened === null) {
-    warn(ROOMS_CLOSED);
-    return;
+  byId("start").toggleAttribute("disabled", true); // a second press would open a second room
+  try {
+    const opened = await openRoom();
+    if (opened === null) return warn(ROOMS_CLOSED);
+    invitation = opened.own;
+    /** @type {HTMLInputElement} */ (byId("link")).value = linkTo(location.href, opened.other);
+    byId("invite").hidden = false;
+  } catch {
+    return warn(NO_ROOM);
+  } finally {
+    byId("start").toggleAttribute("disabled", false);
   }
-  invitation = opened.own;
-  /** @type {HTMLInputElement} */ (byId("link")).value = linkTo(location.href, opened.other);
-  byId("invite").hidden = false;
-  await join(opened.own);
+  return join(invitation);
 }
 
 async function copyLink() {
   const link = /** @type {HTMLInputElement} */ (byId("link"));
   link.select();
-  await navigator.clipboard.writeText(link.value);
-  say("The link was copied.");
+  try {
+    await navigator.clipboard.writeText(link.value);
+    say("The link was copied.");
+  } catch {
+    say(NO_COPY);
+  }
+}
+
+async function fullScreen() {
+  try {
+    await (document.fullscreenElement ? document.exitFullscreen() : byId("screen").requestFullscreen());
+  } catch {
+    say(NO_FULL_SCREEN); // refused, or a telephone that has none
+  }
 }
 
 /**
@@ -197,26 +164,32 @@ function theStage() {
 
 /** @param {Invitation} to */
 async function join(to) {
+  if (joining || call !== null || support === null || devices === null) return;
+  joining = true;
+  attempt += 1;
+  const mine = attempt;
   warn("");
   show("call");
   say(STATES.loading);
   // Made at once, as long as the click counts as one.
   const context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
-  await opening;
-  const films = Boolean(media?.getVideoTracks().length);
-  byId("self").hidden = !films;
-  for (const id of ["camera-off", "self-view"]) byId(id).toggleAttribute("disabled", !films);
-  byId("mute").toggleAttribute("disabled", !media?.getAudioTracks().length);
-  for (const id of ["mute", "camera-off", "what-they-see"]) byId(id).setAttribute("aria-pressed", "false");
-  if (camera !== null) camera.draw(freshCanvas(byId("self"), "You, as sent"));
-  else if (media !== null && films) freshVideo(byId("self"), "You", media, true);
+  await devices.opened;
+  if (mine !== attempt) {
+    void context.close(); // hung up while the browser still asked for the camera
+    return;
+  }
+  joining = false;
+  const { media, face } = devices;
+  dressCall(media, face);
   const remote = freshCanvas(byId("remote"), "The other person, rebuilt");
   rebuilt = remote;
   becomeOrdinary(null);
-  const features = support === null ? [] : featuresOf(support, to.role);
-  const speaks = support?.microphone ?? false;
-  const made = new Call({ remote, stage: theStage(), media, face: camera, context, speaks, features }, callEvents());
+  const features = featuresOf(support, to.role);
+  const made = new Call({ remote, stage: theStage(), media, face, context, speaks: support.microphone, features }, callEvents());
   call = made;
+  // What was pressed before a loss still is.
+  made.mute(isPressed("mute"));
+  made.cameraOff(isPressed("camera-off"));
   rates = new Rates();
   clearInterval(metering);
   metering = setInterval(() => void look(), METER_MS);
@@ -226,6 +199,20 @@ async function join(to) {
   } catch (error) {
     if (call === made) fail(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * The call's own part of the page: what this end shows of itself, and which buttons have something to do.
+ * @param {MediaStream | null} media
+ * @param {import("./face.js").Face | null} face
+ */
+function dressCall(media, face) {
+  const films = Boolean(media?.getVideoTracks().length);
+  byId("self").hidden = !films || !isPressed("self-view");
+  for (const id of ["camera-off", "self-view"]) byId(id).toggleAttribute("disabled", !films);
+  byId("mute").toggleAttribute("disabled", !media?.getAudioTracks().length);
+  if (face !== null) face.draw(freshCanvas(byId("self"), "You, as sent"));
+  else if (media !== null && films) freshVideo(byId("self"), "You", media, true);
 }
 
 /** @returns {import("./call.js").CallEvents} */
@@ -244,7 +231,10 @@ function callEvents() {
     digits: (digits) => secure(digits, digits === null ? NO_DIGITS : COMPARE),
     way: (way) => offer(way === Way.ASK ? ORDINARY.ask : way === Way.WAIT ? ORDINARY.wait : "", way === Way.ASK),
     ordinary: becomeOrdinary,
-    notice: () => warn(RENDER_FAILED),
+    notice: (notice) => {
+      warn(NOTICES[notice]);
+      if (notice === "mirror-failed") closeMirror();
+    },
     failed: fail,
   };
 }
@@ -259,9 +249,8 @@ function becomeOrdinary(stream) {
   byId("filmed").hidden = !ordinary;
   byId("remote").setAttribute("aria-label", ordinary ? "The other person" : "The other person, rebuilt");
   for (const id of ["reference", "rung"]) byId(id).toggleAttribute("disabled", ordinary);
-  byId("what-they-see").toggleAttribute("disabled", ordinary || camera === null);
-  byId("mirror").hidden = true;
-  byId("what-they-see").setAttribute("aria-pressed", "false");
+  byId("what-they-see").toggleAttribute("disabled", ordinary || !devices?.face);
+  closeMirror();
   offer("", false);
   if (stream !== null) {
     freshVideo(byId("remote"), "The other person", stream, false);
@@ -273,7 +262,8 @@ function becomeOrdinary(stream) {
 /** @param {string} state */
 async function entered(state) {
   if (state === "service-gone") {
-    if (rejoins > 0) rejoin();
+    // Who was in the room may come back; who never was is told at once.
+    if (rejoins > 0 || wayBack() !== null) rejoin(SERVICE_GONE);
     else stop(SERVICE_GONE);
     return;
   }
@@ -286,47 +276,44 @@ async function entered(state) {
     if (rung !== null) call?.pin(rung); // the other end of this connection knows nothing of it yet
     byId("invite").hidden = true;
   }
-  if ((state === "waiting" || state === "connecting") && invitation !== null) await keep(invitation);
-  if (state === "lost") rejoin();
+  if ((state === "waiting" || state === "connecting") && invitation !== null) void spare.keep(invitation);
+  if (state === "lost" || state === "no-path") rejoin(STATES[state]);
   else if (OVER.includes(state)) stop(STATES[/** @type {"left"} */ (state)]);
-}
-
-/** A token admits once: the one for next time is fetched while this one is fresh. @param {Invitation} used */
-async function keep(used) {
-  if (exchanged === used.token) return; // an answer may still be on its way, and a second exchange is refused
-  exchanged = used.token;
-  spare = await renewed(used).catch(() => null);
-  keepSpare(spare);
 }
 
 /** @param {string} code */
 function refused(code) {
   if (code === "no-peer") return; // the other one left in this moment; the service says so as well
   const again = code === "room-full" && rejoins > 0; // this end's own seat is not free yet
-  if (again) rejoin();
+  if (again) rejoin(STATES.lost);
   else stop(REFUSALS[code] ?? REFUSED);
 }
 
-function rejoin() {
+/** What lets this end into its room again; null: nothing does. */
+function wayBack() {
+  return spare.invitation?.room === invitation?.room ? spare.invitation : null;
+}
+
+/** @param {string} why */
+function rejoin(why) {
   const wait = REJOIN_MS[Math.min(rejoins, REJOIN_MS.length - 1)];
   rejoins += 1;
   leave(false);
-  say(STATES.lost);
+  say(why);
   clearTimeout(rejoining);
   rejoining = setTimeout(() => void joinAgain(), wait);
 }
 
 async function joinAgain() {
-  const next = spare;
+  const next = wayBack();
   clearTimeout(rejoining);
-  if (call !== null) return;
+  if (call !== null || joining) return;
   if (next === null) {
     stop(REFUSALS["used-token"]);
     return;
   }
   invitation = next;
-  // A device may have gone with the sleep or the network; after hanging up they are closed.
-  if (wanted && (media === null || media.getTracks().some((track) => track.readyState === "ended"))) useDevices();
+  devices?.useAgain();
   await join(next);
 }
 
@@ -337,10 +324,13 @@ function hangUp() {
 /** @param {string} sentence */
 function stop(sentence) {
   clearTimeout(rejoining);
+  attempt += 1;
+  joining = false;
   leave(true);
-  dropDevices();
+  devices?.close();
+  for (const id of ["mute", "camera-off"]) press(id, false);
   show("ended");
-  byId("again").hidden = spare === null;
+  byId("again").hidden = wayBack() === null;
   say(sentence);
 }
 
@@ -371,9 +361,22 @@ function chosenRung() {
 }
 
 function mirror() {
-  const on = toggled(byId("what-they-see"));
-  byId("mirror").hidden = !on;
-  call?.mirror(on ? freshCanvas(byId("mirror"), "You, as the other person sees you") : null);
+  if (!toggled("what-they-see")) return closeMirror();
+  byId("mirror").hidden = false;
+  return call?.mirror(freshCanvas(byId("mirror"), "You, as the other person sees you"));
+}
+
+/** The camera cannot be looked at any more; the call goes on. */
+function noFace() {
+  warn(CAMERA_FAILED);
+  closeMirror();
+  byId("what-they-see").toggleAttribute("disabled", true);
+}
+
+function closeMirror() {
+  byId("mirror").hidden = true;
+  press("what-they-see", false);
+  call?.mirror(null);
 }
 
 /** Once a second: the numbers, and what the picture says of itself. */
@@ -394,14 +397,14 @@ async function look() {
       fps: stats ? `${live.fps} /s` : null,
       rtt: counters?.rttMs == null ? null : `${counters.rttMs.toFixed(0)} ms`,
       loss: stats ? `${(100 * stats.loss).toFixed(0)} %` : null,
-      "face-ms": camera === null ? null : `${face.meanMs.toFixed(0)} ms`,
+      "face-ms": devices?.face ? `${devices.report.meanMs.toFixed(0)} ms` : null,
       "their-rung": live.rung === null ? null : RUNGS[live.rung],
       "own-rung": stats ? RUNGS[stats.rung] : null,
       network: live.speed || null,
     },
     rates.history,
   );
-  if (!ordinary) hold(live.slow ? TOO_SLOW : live.held > 1 ? HELD : camera !== null && face.state === "lost" ? NO_FACE : "");
+  if (!ordinary) hold(live.slow ? TOO_SLOW : live.held > 1 ? HELD : devices?.report.state === "lost" ? NO_FACE : "");
 }
 
 begin().catch((error) => fail(String(error?.message ?? error)));

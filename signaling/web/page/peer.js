@@ -16,11 +16,11 @@ import { Tracks } from "./tracks.js";
 
 /**
  * What a connection tells the page. joined: in the room; peerPresent: somebody is there already. open: both channels
- * are; fingerprints: of their DTLS, null where the browser does not tell for sure. lost: there was a connection and there
- * is none any more. refused: the service said no, with its code. ordinary: tracks were agreed upon; the other end's come
+ * are; fingerprints: of their DTLS, null where the browser does not tell for sure. lost: there is no connection any more, or none
+ * came about (wasOpen). refused: the service said no, with its code. ordinary: tracks were agreed upon; the other end's come
  * in the stream.
  * @typedef {Readonly<{joined: (peerPresent: boolean) => void, peerJoined: () => void, peerLeft: () => void,
- *   open: (fingerprints: Fingerprints | null) => void, lost: () => void, refused: (code: string) => void,
+ *   open: (fingerprints: Fingerprints | null) => void, lost: (wasOpen: boolean) => void, refused: (code: string) => void,
  *   serviceGone: () => void, message: (data: ArrayBuffer) => void,
  *   ordinary: (stream: MediaStream) => void}>} PeerEvents
  */
@@ -287,8 +287,9 @@ export class Peer {
   /** @param {RTCPeerConnection} connection */
   #lose(connection) {
     if (connection !== this.#connection || this.#closed) return;
+    const wasOpen = this.#open;
     this.#drop();
-    this.#events.lost();
+    this.#events.lost(wasOpen);
   }
 
   #drop() {

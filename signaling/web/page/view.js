@@ -42,15 +42,19 @@ export function secure(digits, sentence) {
   byId("compare").textContent = sentence;
 }
 
-/** @param {"lobby" | "call" | "ended"} name Which part of the page is shown. */
+/**
+ * Which part of the page is shown. Whoever was in another one with the keyboard finds themselves at the new one's title.
+ * @param {"lobby" | "call" | "ended"} name
+ */
 export function show(name) {
+  const focused = document.activeElement;
   for (const id of ["lobby", "call", "ended"]) byId(id).hidden = id !== name;
+  if (focused?.closest("[hidden]")) byId(`${name}-title`).focus();
 }
 
-/** @param {string} text What is said on the picture; empty: nothing. */
+/** @param {string} text What is said on the picture; empty: nothing. Never hidden: screen readers watch what is there only. */
 export function hold(text) {
   const note = byId("hold");
-  note.hidden = !text;
   if (note.textContent !== text) note.textContent = text;
 }
 
@@ -125,12 +129,16 @@ export function meter(values, history) {
  * The choices of a list of devices.
  * @param {HTMLSelectElement} select
  * @param {readonly MediaDeviceInfo[]} devices
- * @param {string} none What to call no device.
+ * @param {readonly [string, string]} words What to call any device, where they have no names yet, and none.
+ * @param {string | null} used Id of the one that is open; null: none is.
  */
-export function choices(select, devices, none) {
-  const kept = select.value;
-  const options = devices.map(({ deviceId, label }, i) => option(deviceId, label || `device ${i + 1}`));
-  select.replaceChildren(...options, option("none", none));
+export function choices(select, devices, [any, none], used) {
+  const kept = used ?? select.value;
+  const named = devices.filter(({ deviceId }) => deviceId);
+  const options = named.map(({ deviceId, label }, i) => option(deviceId, label || `device ${i + 1}`));
+  if (devices.length && !named.length) options.push(option("", any));
+  options.push(option("none", none));
+  select.replaceChildren(...options);
   if (options.some(({ value }) => value === kept)) select.value = kept;
 }
 
@@ -142,12 +150,21 @@ function option(value, text) {
   return element;
 }
 
+/** @param {string} id Of a button that is pressed or not. */
+export function isPressed(id) {
+  return byId(id).getAttribute("aria-pressed") === "true";
+}
+
+/** @param {string} id @param {boolean} pressed */
+export function press(id, pressed) {
+  byId(id).setAttribute("aria-pressed", String(pressed));
+}
+
 /**
  * Flip a button that is pressed or not; returns whether it is now.
- * @param {HTMLElement} button
+ * @param {string} id
  */
-export function toggled(button) {
-  const pressed = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", String(pressed));
-  return pressed;
+export function toggled(id) {
+  press(id, !isPressed(id));
+  return isPressed(id);
 }

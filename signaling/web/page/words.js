@@ -11,7 +11,8 @@ export const STATES = Object.freeze({
   connecting: "The other person is here. Connecting…",
   open: "Connected.",
   lost: "The connection was lost. Trying to join again…",
-  rejoining: "Joining again…",
+  "no-path":
+    "No path to the other person was found. Trying again… Networks that keep strangers apart need a relay (TURN) at this server.",
   left: "You left the call.",
   "peer-left": "The other person hung up.",
   "peer-refused": "The other end does not speak this protocol. The call was ended.",
@@ -49,6 +50,13 @@ export const DEVICES = Object.freeze(
     NotReadableError: "The camera or microphone is in use by another program. Close it there, or join without.",
   }),
 );
+/** After the sentence on what is missing, where the other one could be opened. */
+export const PARTLY = Object.freeze({
+  camera: "The camera alone is used.",
+  microphone: "The microphone alone is used: the other person will hear you, but not see you.",
+});
+export const CAMERA_FAILED =
+  "Your picture cannot be sent any more. The voice goes on; use the camera anew after the call, or reload the page.";
 export const DEVICE_FAILED = "The camera or microphone cannot be used. Join without, or choose another.";
 
 export const COMPARE =
@@ -66,12 +74,21 @@ export const ORDINARY = Object.freeze({
 
 export const NO_LINK =
   "This address has no invitation in it. Start a call here, or open the link that the other person sent you.";
+export const NO_ROOM = "No room could be opened: the server cannot be reached, or is busy. Try again in a minute.";
 export const ROOMS_CLOSED = "This server opens no rooms from the page. Ask the person who runs it for a link.";
 export const TOO_SLOW =
   "This computer cannot rebuild the picture fast enough: the last pose holds in between. The voice is not affected.";
 export const HELD = "No new motion is arriving: the last pose holds.";
 export const NO_FACE = "No face is in the camera's picture: the other person sees you hold still.";
-export const RENDER_FAILED = "The picture cannot be rebuilt on this computer. The voice goes on.";
+/** What happened in a call that goes on. */
+export const NOTICES = Object.freeze(
+  /** @type {Record<string, string>} */ ({
+    "render-failed": "The picture cannot be rebuilt on this computer. The voice goes on.",
+    "mirror-failed": "What the other person sees cannot be shown on this computer. The call goes on.",
+  }),
+);
+export const NO_COPY = "The browser does not let this page copy. Copy the link from its field.";
+export const NO_FULL_SCREEN = "This browser does not show a page's part in full screen.";
 
 /** What a browser must have, what is missing without it, and whether a call is possible all the same. */
 export const PARTS = Object.freeze({

@@ -89,19 +89,29 @@ function decodeOne(data, header) {
  * @param {SequenceHeader} header
  */
 export async function rgbOfFrame(frame, width, height, header) {
-  if (frame.format !== "I420") throw new MalformedMessage("coded picture decodes to another format");
+  return rgbFromYuv(await planesOf(frame, width, height), width, height, header.matrix, header.fullRange);
+}
+
+/**
+ * Programs decode to three planes, many graphics cards to two: whose decoder it is, is this end's affair and not the peer's.
+ * @param {VideoFrame} frame
+ * @param {number} width
+ * @param {number} height
+ * @throws {Error} A format that this page cannot read.
+ */
+async function planesOf(frame, width, height) {
   const pixels = width * height;
+  const [luma, quarter] = [{ offset: 0, stride: width }, pixels / 4];
   const bytes = new Uint8Array(pixels * 1.5);
-  const layout = [
-    { offset: 0, stride: width },
-    { offset: pixels, stride: width / 2 },
-    { offset: pixels * 1.25, stride: width / 2 },
-  ];
-  await frame.copyTo(bytes, { layout });
-  const planes = {
-    y: bytes.subarray(0, pixels),
-    u: bytes.subarray(pixels, pixels * 1.25),
-    v: bytes.subarray(pixels * 1.25),
-  };
-  return rgbFromYuv(planes, width, height, header.matrix, header.fullRange);
+  const y = bytes.subarray(0, pixels);
+  if (frame.format === "I420") {
+    const [u, v] = [pixels, pixels + quarter].map((offset) => ({ offset, stride: width / 2 }));
+    await frame.copyTo(bytes, { layout: [luma, u, v] });
+    return { y, u: bytes.subarray(pixels, pixels + quarter), v: bytes.subarray(pixels + quarter) };
+  }
+  if (frame.format !== "NV12") throw new Error(`this browser decodes pictures to ${frame.format ?? "a format without a name"}`);
+  await frame.copyTo(bytes, { layout: [luma, { offset: pixels, stride: width }] });
+  const pairs = bytes.subarray(pixels);
+  const plane = (/** @type {number} */ first) => Uint8Array.from({ length: quarter }, (_, i) => pairs[2 * i + first]);
+  return { y, u: plane(0), v: plane(1) };
 }

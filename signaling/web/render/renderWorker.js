@@ -106,6 +106,9 @@ class RenderWorker {
     this.#keyframes = [];
     this.#waiting = null;
     this.#blank = true;
+    this.#last = null;
+    this.#filmed = { picture: null, frozen: false };
+    this.#screen.wait();
     this.#ears?.reset();
     this.#mouth = new VoiceMouth(this.#lips);
     this.#anchor = new VoiceAnchor();
@@ -225,7 +228,10 @@ class RenderWorker {
     const vector = motionVector(values);
     const same = still && this.#last?.state === reference && this.#last.thumbnail === thumbnail;
     if (same && vector.every((value, i) => value === this.#last?.values[i])) return false;
-    intoRgba(await this.#networks.renderer.render(reference, values, voice, thumbnail), this.#rgba);
+    const gallery = this.#gallery;
+    const rebuilt = await this.#networks.renderer.render(reference, values, voice, thumbnail);
+    if (gallery !== this.#gallery) return false; // of somebody who is not there any more
+    intoRgba(rebuilt, this.#rgba);
     this.#screen.draw(this.#rgba, Mark.REBUILT);
     this.#last = { state: reference, values: vector, thumbnail };
     this.#filmed = { picture: null, frozen: false };

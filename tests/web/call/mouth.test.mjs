@@ -35,8 +35,8 @@ test("the mouth moves as Python's does, to a hundred-thousandth of a face's widt
 test("a picture holds as much of the voice as in Python", async () => {
   const anchor = new VoiceAnchor();
   const said = (mediaMs) => Float32Array.from({ length: 16 }, (_, i) => mediaMs / 1000 / (i + 1));
-  for (const { media_ms: mediaMs, state, values, age_ms: poseAgeMs, share: voiceShare, keyframe_ms: keyframeMs, held } of anchors) {
-    const due = { mediaMs, dueUs: 0, state, keyframeId: 7, values: values ? {} : null, poseAgeMs, voiceShare };
+  for (const { media_ms: mediaMs, keyframe_id: keyframeId, state, values, age_ms: poseAgeMs, share, keyframe_ms: keyframeMs, held } of anchors) {
+    const due = { mediaMs, dueUs: 0, state, keyframeId, values: values ? {} : null, poseAgeMs, voiceShare: share };
     const { most } = differences(await anchor.held(due, keyframeMs, said(mediaMs), async (otherMs) => said(otherMs)), held);
     assert.ok(most < 1e-6, `${most} at ${mediaMs} ms`);
   }
