@@ -201,7 +201,7 @@ def test_when_both_ends_lose_each_other_both_come_back_with_their_faces(
         )  # type: ignore[misc]
     for guest in (first, second):
         guest.says("Connected")
-        guest.wait(lambda guest=guest: guest.number("fps") > 0, what="the face again")  # type: ignore[misc]
+        guest.wait(lambda guest=guest: guest.spread() > 25, what="the face again")  # type: ignore[misc]
         assert guest.picture().std() > 30
     assert first.page.get_attribute("#mute", "aria-pressed") == "true", "who was silent still is"
     assert first.page.evaluate("window.loudness() >= 0")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from experiments.browser.chromium import ALLOWING, OWN_ADDRESSES, launch
 from experiments.browser.likeness import follows
 from experiments.browser.link import between_pages
-from experiments.browser.media import FakeMedia, source_pictures
+from experiments.browser.media import FakeMedia
 from experiments.browser.service import Service, start_service
 from experiments.network.links import Link
 from shared.signaling_messages import Role
@@ -33,14 +33,14 @@ VOICE_LIKE = 0.6
 """Noise, or another part of the sample, is below 0.5 at its best place."""
 LISTEN = """async ([seconds, stepMs]) => {
   // The level of each step: the mean of looks that are nearer to each other than what one look hears (43 ms).
-  const [levels, looks] = [[], 4];
-  for (let step = 0; step < (1000 * seconds) / stepMs; step += 1) {
-    let sum = 0;
-    for (let look = 0; look < looks; look += 1) {
-      sum += window.loudness() ** 2;
-      await new Promise((go) => setTimeout(go, stepMs / looks));
+  const [levels, startMs] = [[], performance.now()];
+  for (let endMs = startMs + stepMs; endMs <= startMs + 1000 * seconds; endMs += stepMs) {
+    const looks = [];
+    while (performance.now() < endMs || !looks.length) {
+      looks.push(window.loudness() ** 2);
+      await new Promise((go) => setTimeout(go, stepMs / 5));
     }
-    levels.push(Math.sqrt(sum / looks));
+    levels.push(Math.sqrt(looks.reduce((sum, look) => sum + look, 0) / looks.length));
   }
   return levels;
 }"""
@@ -132,11 +132,12 @@ def test_over_a_clean_link_face_and_voice_follow_the_source_and_the_meter_tells_
             first.page.wait_for_timeout(1000)
             told.append(first.number("up"))
         counted = 8 * (link.counts()[0].offered_bytes - before) / 1000 / (time.monotonic() - start_s)
-        shown = []
+        sent, shown = [], []
         for _ in range(LOOKS):
+            sent.append(first.picture("self"))
             shown.append(second.picture())
             second.page.wait_for_timeout(LOOK_MS)
-    like_db, moves_db = follows(source_pictures(), shown)
+    like_db, moves_db = follows(np.stack(sent), shown)
     likeness = best_correlation(np.array(loud), envelope(media.audio, HEARD_STEP_MS))
     print(f"\nlike the source {like_db:.1f} dB, moving with it {moves_db:.2f} dB; voice {likeness:.2f};"
           f" meter {np.mean(told):.1f} of {counted:.1f} kbit/s")  # fmt: skip

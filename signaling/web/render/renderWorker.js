@@ -151,7 +151,10 @@ class RenderWorker {
       const decoded = await decodeKeyframePicture(keyframe.image, widthPx, heightPx);
       const whole = widthPx === PICTURE_SIZE_PX && heightPx === PICTURE_SIZE_PX;
       const rgb = whole ? decoded : resized(decoded, widthPx, heightPx, PICTURE_SIZE_PX);
-      if (this.#blank && gallery === this.#gallery) this.#showStill(rgb);
+      if (this.#blank && gallery === this.#gallery) {
+        this.#showStill(rgb);
+        await new Promise((resolve) => setTimeout(resolve, 0)); // a canvas is shown when its worker comes to rest
+      }
       const state = await this.#networks.renderer.encodeReference(keyframe, rgb);
       if (gallery !== this.#gallery) return;
       gallery.delete(keyframeId);
